@@ -1,0 +1,37 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { GatewayError } from '../errors.ts'
+
+/** What a command may touch besides its files: its streams, and the signal that asks it to stop. */
+export interface Io {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly signal: AbortSignal
+}
+
+/** One command of the `tidegate` program. */
+export interface Command {
+  readonly name: string
+  /** One line for `tidegate --help`. */
+  readonly summary: string
+  /** The whole text of `tidegate NAME --help`. */
+  readonly usage: string
+  /** Runs it; the number is the exit code. @throws GatewayError for what the user can fix (`USAGE`, `POLICY_INVALID` …) */
+  run(args: readonly string[], io: Io): Promise<number>
+  /** The exit code of a failure; 2 when absent. */
+  exitCodeOf?(error: GatewayError): number
+}
+
+/**
+ * `node:util` parseArgs, strict, with our error: one line that says which argument is wrong.
+ * @throws GatewayError USAGE
+ */
+export function parseArguments<const T extends ParseArgsConfig>(command: string, config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config)
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message.split('. ')[0] : String(cause)
+    throw new GatewayError('USAGE', `${command}: ${message} (see 'tidegate ${command} --help')`, { cause })
+  }
+}

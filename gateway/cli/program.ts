@@ -1,0 +1,69 @@
+import { GatewayError } from '../errors.ts'
+import type { Command, Io } from './command.ts'
+import { version } from './version.ts'
+
+/** The commands, loaded only when asked for: `run` must not wait for what `report` needs. */
+const commands: Readonly<Record<string, { readonly summary: string; load(): Promise<Command> }>> = {
+  run: { summary: 'run a build behind the gateway on this machine', load: async () => (await import('./run.ts')).run },
+  check: { summary: 'lint policy files', load: async () => (await import('./check.ts')).check },
+  explain: { summary: 'the decision on one destination, without a network', load: async () => (await import('./explain.ts')).explain },
+  suggest: { summary: 'the smallest policy under which observed jobs would pass', load: async () => (await import('./suggest.ts')).suggest },
+  report: { summary: 'the report of a job from its log', load: async () => (await import('./report.ts')).report },
+  verify: { summary: "check a log's hash chain and seal", load: async () => (await import('./verify.ts')).verify },
+  detect: { summary: 'the policy lines a project needs, from its own configuration', load: async () => (await import('./detect.ts')).detect },
+  import: { summary: "translate another tool's policy", load: async () => (await import('./import.ts')).importPolicy },
+}
+
+function overview(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`)
+  return `tidegate ${version}: a network gateway for CI/CD builds
+
+usage: tidegate COMMAND [ARGUMENT…]
+
+${lines.join('\n')}
+
+'tidegate COMMAND --help' explains each. Policies: docs/policy.md. First steps: README.md.
+`
+}
+
+/** One line of what went wrong, then the detail: each fault of a policy on a line of its own. */
+function complain(error: unknown, io: Io): void {
+  if (!(error instanceof GatewayError)) {
+    io.stderr.write(`tidegate: internal error: ${error instanceof Error ? error.stack : String(error)}\n`)
+    return
+  }
+  io.stderr.write(`tidegate: ${error.message}\n`)
+  const faults = error.details['faults']
+  if (Array.isArray(faults)) for (const fault of faults) io.stderr.write(`  ${String(fault)}\n`)
+}
+
+/** Runs one command line and returns the exit code. Every error ends here as one clear line on stderr. */
+export async function program(argv: readonly string[], io: Io): Promise<number> {
+  const [name, ...args] = argv
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    ;(name === undefined ? io.stderr : io.stdout).write(overview())
+    return name === undefined ? 2 : 0
+  }
+  if (name === '--version' || name === 'version') {
+    io.stdout.write(`tidegate ${version}\n`)
+    return 0
+  }
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (entry === undefined) {
+    io.stderr.write(`tidegate: there is no command '${name}' (commands: ${Object.keys(commands).join(', ')})\n`)
+    return 2
+  }
+  const command = await entry.load()
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  if (own.includes('--help') || own.includes('-h')) {
+    io.stdout.write(command.usage)
+    return 0
+  }
+  try {
+    return await command.run(args, io)
+  } catch (error) {
+    complain(error, io)
+    if (!(error instanceof GatewayError)) return command.name === 'run' ? 125 : 2
+    return command.exitCodeOf?.(error) ?? 2
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Every way the gateway fails on purpose. A code is API: logs, the report and docs/errors.md name it.
+ * A refused flow is not an error: it is a `Decision`.
+ */
+export type ErrorCode =
+  // configuration and arguments
+  | 'USAGE'
+  | 'POLICY_INVALID'
+  | 'POLICY_UNREADABLE'
+  | 'CONFIG_INVALID'
+  | 'LOG_INVALID'
+  // the machine
+  | 'NOT_ROOT'
+  | 'TOOL_MISSING'
+  | 'NO_RESOLVER'
+  | 'PORT_IN_USE'
+  | 'NFT_REJECTED'
+  | 'LINK_FAILED'
+  | 'SOCKET_FAILED'
+  | 'WIRE_NOT_PROVED'
+  | 'OUT_UNWRITABLE'
+  | 'COMMAND_NOT_FOUND'
+  | 'COMMAND_NOT_EXECUTABLE'
+  // one flow
+  | 'UPSTREAM_UNREACHABLE'
+  | 'UPSTREAM_TIMEOUT'
+  | 'UPSTREAM_CERTIFICATE'
+  | 'UPSTREAM_TLS'
+  | 'UPSTREAM_PROTOCOL'
+  | 'UPSTREAM_TRUNCATED'
+  | 'UPSTREAM_DNS'
+  | 'CLIENT_REFUSED_CA'
+  | 'CLIENT_TLS'
+  | 'CLIENT_TIMEOUT'
+  | 'CLIENT_ABORTED'
+  | 'LIMIT_REACHED'
+  | 'LOG_WRITE_FAILED'
+
+/** The one error class. `details` holds facts for the log line: never a secret, never a body. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly code: ErrorCode
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: ErrorOptions & { readonly details?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    super(message, options)
+    this.code = code
+    this.details = options.details ?? {}
+  }
+}
+
+/** Fails the type check when a union gains a member that a `switch` does not handle. */
+export function unreachable(value: never): never {
+  throw new Error(`unhandled case: ${JSON.stringify(value)}`)
+}
