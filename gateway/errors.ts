@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'NFT_REJECTED'
   | 'LINK_FAILED'
   | 'SOCKET_FAILED'
+  | 'LAUNCH_FAILED'
   | 'WIRE_NOT_PROVED'
   | 'OUT_UNWRITABLE'
   | 'COMMAND_NOT_FOUND'

@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util'
+import { GatewayError } from '../errors.ts'
+import { type Finding, renderFinding } from '../policy/finding.ts'
+import { lint } from '../policy/lint.ts'
+import { loadPolicyDocument } from '../policy/load.ts'
+import type { Command, Io } from './command.ts'
+
+const usage = `usage: tidegate check [--strict] FILE…
+
+Lints policies without a network. One line for each finding:
+
+  FILE:LINE:COLUMN: error|warning CODE: what is wrong → what to write
+
+Errors are faults for which the gateway refuses the policy. Warnings are rules that never match, that another rule
+makes needless, or that open more than they seem to: public suffixes, shared tenants, hosts that answer DNS over HTTPS,
+any protocol on port 443. docs/policy.md explains each code.
+
+  --strict   warnings count as errors
+
+exit: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or a file that cannot be read
+`
+
+/** `tidegate check`: every fault and doubt of the given policies. */
+export const check: Command = {
+  name: 'check',
+  summary: 'lint policy files',
+  usage,
+  async run(args, io) {
+    const { files, strict } = parseCommandLine(args)
+    const findings: Finding[] = []
+    for (const file of files) findings.push(...lint(await loadPolicyDocument(file)))
+    for (const finding of findings) io.stdout.write(`${renderFinding(finding)}\n`)
+    const errors = findings.filter(({ severity }) => severity === 'error').length
+    summarise(io, files.length, errors, findings.length - errors)
+    return errors > 0 || (strict && findings.length > 0) ? 1 : 0
+  },
+}
+
+function parseCommandLine(args: readonly string[]): { readonly files: readonly string[]; readonly strict: boolean } {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { strict: { type: 'boolean', default: false } },
+      allowPositionals: true,
+    })
+    if (positionals.length === 0) throw new GatewayError('USAGE', 'check needs at least one FILE')
+    return { files: positionals, strict: values.strict }
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause
+    throw new GatewayError('USAGE', cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
+/** On stderr, so that stdout holds findings only. */
+function summarise(io: Io, files: number, errors: number, warnings: number): void {
+  io.stderr.write(`${count(files, 'file')}: ${count(errors, 'error')}, ${count(warnings, 'warning')}\n`)
+}
+
+function count(number: number, noun: string): string {
+  return `${String(number)} ${noun}${number === 1 ? '' : 's'}`
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { type Cidr, renderCidr } from '../net/cidr.ts'
+import type { PolicyDocument } from './document.ts'
+import { isGlob } from './match.ts'
+import type { Layer, Mode, Policy } from './policy.ts'
+import { mayResolveInto, neverDialled } from './ranges.ts'
+import { type RankedRule, RuleIndex } from './rule-index.ts'
+import { isScoped, renderRule, type Rule } from './rule.ts'
+import { udpDestinationsOf } from './udp-destinations.ts'
+
+/** Compiles a document without faults. Rules are ranked by how specific they are, so that their order never matters. */
+export function compile(document: PolicyDocument): Policy {
+  const ranked = rankRules(document.rules)
+  const ranges = document.private
+  const layer: Layer = {
+    name: '',
+    mode: document.mode,
+    inspect: document.tls.inspect,
+    allowing: new RuleIndex(ranked.filter(({ rule }) => rule.effect === 'allow')),
+    refusing: new RuleIndex(ranked.filter(({ rule }) => rule.effect !== 'allow')),
+    udp: udpDestinationsOf(document.rules),
+    privateRanges: ranges,
+  }
+  return assemble([layer], {
+    tls: document.tls,
+    onLogFailure: document.onLogFailure,
+    digest: sha256(canonicalText(document)),
+  })
+}
+
+/** The same policy in another mode (`--mode`), with a digest of its own. */
+export function withMode(policy: Policy, mode: Mode): Policy {
+  if (policy.layers.every(layer => layer.mode === mode)) return policy
+  const layers = policy.layers.map(layer => ({ ...layer, mode }))
+  return assemble(layers, { ...policy, digest: sha256(`${policy.digest} mode ${mode}`) })
+}
+
+/**
+ * The platform's policy narrowed by a job's: a flow passes if both let it. Each keeps its own mode, so that a job in
+ * audit cannot loosen a platform in block. Trust (`extraCa`) is the platform's alone; a job without `private:` leaves
+ * the platform's ranges as they are.
+ */
+export function narrow(platform: Policy, job: Policy): Policy {
+  const layers = [...platform.layers, ...job.layers.map(layer => ({ ...layer, name: 'job:' }))]
+  return assemble(layers, {
+    tls: platform.tls,
+    onLogFailure: platform.onLogFailure === 'deny' ? 'deny' : job.onLogFailure,
+    digest: sha256(`${platform.digest} narrowed by ${job.digest}`),
+  })
+}
+
+function assemble(layers: readonly Layer[], facts: Pick<Policy, 'tls' | 'onLogFailure' | 'digest'>): Policy {
+  // A layer that says nothing about private ranges opens none when it is the only one, and narrows none when it is not.
+  const [first, ...others] = layers.map(layer => layer.privateRanges)
+  const ranges = [first ?? [], ...others.filter(range => range !== undefined)]
+  return {
+    mode: layers.some(layer => layer.mode === 'block') ? 'block' : 'audit',
+    tls: facts.tls,
+    onLogFailure: facts.onLogFailure,
+    digest: facts.digest,
+    layers,
+    mayResolveTo: address => ranges.every(range => mayResolveInto(range, address)),
+    neverDial: neverDialled,
+  }
+}
+
+/** Most specific first; between equals the text decides, so that the rule which is named does not depend on the order either. */
+export function rankRules(rules: readonly Rule[]): readonly RankedRule[] {
+  return rules
+    .map(rule => ({ rule, weight: weightOf(rule) }))
+    .toSorted((a, b) => compareWeights(b.weight, a.weight) || compareTexts(a.rule, b.rule))
+    .map(({ rule }, index) => ({ rule, label: renderRule(rule), rank: index, scoped: isScoped(rule) }))
+}
+
+function compareTexts(a: Rule, b: Rule): number {
+  return a.text === b.text ? 0 : a.text < b.text ? -1 : 1
+}
+
+/** How specific a rule is, the weightiest trait first: the host, the path, methods, ports, a limit. */
+function weightOf(rule: Rule): readonly number[] {
+  const { host, path, methods, ports } = rule
+  const ofHost = host.kind === 'address' ? [1, host.cidr.prefix, 0] : weightOfParts(host.labels)
+  const ofPath = path === undefined ? [-1, 0, 0] : weightOfParts(path)
+  return [
+    ...ofHost,
+    ...ofPath,
+    methods === undefined ? -Infinity : -methods.length,
+    ports.from - ports.to,
+    rule.scheme === 'any' ? 0 : 1,
+    rule.maxRequestBytes === undefined ? -Infinity : -rule.maxRequestBytes,
+  ]
+}
+
+/** Exact before patterned, then by literal characters, then by how few `**` there are. */
+function weightOfParts(parts: readonly string[]): readonly number[] {
+  const literal = parts.join('').replaceAll('*', '').length
+  return [parts.some(isGlob) ? 0 : 1, literal, -parts.filter(part => part === '**').length]
+}
+
+function compareWeights(a: readonly number[], b: readonly number[]): number {
+  for (const [index, weight] of a.entries()) {
+    const other = b[index] ?? 0
+    if (weight !== other) return weight < other ? -1 : 1
+  }
+  return 0
+}
+
+/** Everything that decides, and nothing else (no notes, comments or file names), as one line of JSON per part. */
+function canonicalText(document: PolicyDocument): string {
+  const rules = document.rules.map(rule => [rule.effect, rule.text, rule.maxRequestBytes ?? null])
+  const lines = [
+    ['tidegate policy 1', document.mode, document.onLogFailure, document.tls.inspect],
+    ['extraCa', ...document.tls.extraCa],
+    ['private', ...(document.private ?? []).map((cidr: Cidr) => renderCidr(cidr))],
+    ...rules,
+  ]
+  return lines.map(line => JSON.stringify(line)).join('\n')
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,85 @@
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import t from 'tap'
+import { check } from '../../../gateway/cli/check.ts'
+import type { Command } from '../../../gateway/cli/command.ts'
+import { explain } from '../../../gateway/cli/explain.ts'
+
+/** Runs a command as a shell would, and gathers what it says. */
+async function run(
+  command: Command,
+  args: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const code = await command.run(args, { stdout, stderr, env: {}, cwd: '/', signal: new AbortController().signal })
+  stdout.end()
+  stderr.end()
+  return { code, stdout: await text(stdout), stderr: await text(stderr) }
+}
+
+function policy(body: string): string {
+  return `version: 1\nmode: block\n${body}`
+}
+
+t.test('check: exit 0 and silence on stdout for a clean policy', async t => {
+  const folder = t.testdir({ 'p.yaml': policy('allow: [a.acme.example]\n') })
+  t.match(await run(check, [`${folder}/p.yaml`]), { code: 0, stdout: '', stderr: '1 file: 0 errors, 0 warnings\n' })
+})
+
+t.test('check: exit 0 with warnings, 1 when strict', async t => {
+  const folder = t.testdir({ 'p.yaml': policy('allow: ["**"]\n') })
+  const lax = await run(check, [`${folder}/p.yaml`])
+  t.equal(lax.code, 0)
+  t.match(lax.stdout, /p\.yaml:3:10: warning EVERYTHING: .+ → .+\n$/)
+  t.equal((await run(check, ['--strict', `${folder}/p.yaml`])).code, 1)
+})
+
+t.test('check: exit 1 with errors, every file looked at', async t => {
+  const folder = t.testdir({ 'a.yaml': policy('allow: ["*"]\n'), 'b.yaml': policy('alow: []\n') })
+  const { code, stdout } = await run(check, [`${folder}/a.yaml`, `${folder}/b.yaml`])
+  t.equal(code, 1)
+  t.match(stdout, 'error BARE_STAR')
+  t.match(stdout, 'error UNKNOWN_KEY')
+})
+
+t.test('check: wrong usage and unreadable files are errors of their own', async t => {
+  await t.rejects(run(check, []), { code: 'USAGE' })
+  await t.rejects(run(check, ['--nonsense', 'x']), { code: 'USAGE' })
+  await t.rejects(run(check, [`${t.testdir({})}/none.yaml`]), { code: 'POLICY_UNREADABLE' })
+})
+
+t.test('explain: exit 0 when allowed, 1 when denied, with the rule, the reason and the line', async t => {
+  const folder = t.testdir({ 'p.yaml': policy('allow: [GET https://api.acme.example/v1/**]\n') })
+  const allowed = await run(explain, ['--policy', `${folder}/p.yaml`, 'https://api.acme.example/v1/x?token=1'])
+  t.equal(allowed.code, 0)
+  t.match(allowed.stdout, 'allow[0] GET https://api.acme.example/v1/**')
+  const denied = await run(explain, [
+    '--policy',
+    `${folder}/p.yaml`,
+    'POST',
+    'https://api.acme.example/v1/x',
+    'tcp://other.test:22',
+  ])
+  t.equal(denied.code, 1)
+  t.match(denied.stdout, 'deny, method')
+  t.match(denied.stdout, '- POST https://api.acme.example/v1/x')
+  t.match(denied.stdout, '- tcp://other.test:22')
+})
+
+t.test('explain: audit is explained as what block would do, and --mode tries the other', async t => {
+  const folder = t.testdir({ 'p.yaml': 'version: 1\nmode: audit\nforbid: [bad.test]\n' })
+  const audit = await run(explain, ['--policy', `${folder}/p.yaml`, 'a.test'])
+  t.equal(audit.code, 1)
+  t.match(audit.stdout, 'observe')
+  t.match((await run(explain, ['--policy', `${folder}/p.yaml`, '--mode', 'block', 'a.test'])).stdout, 'deny, no-rule')
+  t.match((await run(explain, ['--policy', `${folder}/p.yaml`, 'bad.test'])).stdout, 'no line can allow it')
+})
+
+t.test('explain: wrong usage and faulty policies are errors of their own', async t => {
+  const folder = t.testdir({ 'p.yaml': policy('allow: ["*"]\n'), 'ok.yaml': policy('allow: [a.test]\n') })
+  await t.rejects(run(explain, ['a.test']), { code: 'USAGE' })
+  await t.rejects(run(explain, ['--policy', `${folder}/ok.yaml`]), { code: 'USAGE' })
+  await t.rejects(run(explain, ['--policy', `${folder}/ok.yaml`, 'a.test', 'POST', 'b.test']), { code: 'USAGE' })
+  await t.rejects(run(explain, ['--policy', `${folder}/ok.yaml`, '--mode', 'maybe', 'a.test']), { code: 'USAGE' })
+  await t.rejects(run(explain, ['--policy', `${folder}/p.yaml`, 'a.test']), { code: 'POLICY_INVALID' })
+})
