@@ -1,0 +1,101 @@
+import type { ErrorCode } from '../errors.ts'
+
+/** What an error code means and what to do about it; docs/errors.md is this table. */
+export interface ErrorText {
+  readonly means: string
+  readonly remedy: string
+}
+
+/** Complete by type: a new code breaks the build here. */
+export const errorText: Readonly<Record<ErrorCode, ErrorText>> = {
+  USAGE: { means: 'an argument is unknown, missing or out of range', remedy: "see the command's `--help`" },
+  POLICY_INVALID: {
+    means: 'the policy has faults',
+    remedy: 'each is named with line, column and the right form; `tidegate check` lists them all',
+  },
+  POLICY_UNREADABLE: { means: 'a policy file cannot be read', remedy: 'check the path and its permissions' },
+  CONFIG_INVALID: {
+    means: 'the configuration of `serve` has faults',
+    remedy: 'each is named by its key; docs/configuration.md lists the keys',
+  },
+  LOG_INVALID: {
+    means: 'a file is not a log of this version, or a line of it cannot be read',
+    remedy: '`tidegate verify` names the line; compare with the copy the job uploaded',
+  },
+  NOT_ROOT: { means: 'laying the wire needs root', remedy: 'run as root, or in a sidecar with NET_ADMIN' },
+  TOOL_MISSING: {
+    means: 'a program the gateway needs is not installed',
+    remedy: 'install the one it names (`nft`, `ip`, `unshare`, `tini`)',
+  },
+  NO_RESOLVER: { means: 'the machine names no DNS server', remedy: 'check `/etc/resolv.conf` on the gateway’s side' },
+  PORT_IN_USE: {
+    means: 'a port the gateway listens on is taken',
+    remedy: 'end the other program or configure another port',
+  },
+  NFT_REJECTED: {
+    means: 'the kernel refused the packet filter',
+    remedy: 'the message is nft’s; a kernel without TPROXY or nf_tables cannot protect a job',
+  },
+  LINK_FAILED: {
+    means: 'the wire could not be laid',
+    remedy: 'the message is the kernel’s; check NET_ADMIN and leftovers of a killed run',
+  },
+  SOCKET_FAILED: {
+    means: 'a socket could not be opened or made transparent',
+    remedy: 'check NET_ADMIN and the limits on open files',
+  },
+  WIRE_NOT_PROVED: {
+    means: 'the probe from the job did not reach the gateway, or got out beside it',
+    remedy: 'the build is not started; the message says which of the two',
+  },
+  OUT_UNWRITABLE: {
+    means: 'the output directory cannot be written',
+    remedy: 'check `--out`, its permissions and the disk',
+  },
+  LAUNCH_FAILED: {
+    means: 'the command’s namespaces or its first process could not be started',
+    remedy: 'the message is the kernel’s; the build did not run',
+  },
+  COMMAND_NOT_FOUND: { means: 'the command to run does not exist', remedy: 'check the name and PATH; exit code 127' },
+  COMMAND_NOT_EXECUTABLE: { means: 'the command to run is not executable', remedy: 'check its mode; exit code 126' },
+  UPSTREAM_UNREACHABLE: {
+    means: 'no address of the origin took the connection',
+    remedy: 'the origin or the way to it is down; the gateway refused nothing',
+  },
+  UPSTREAM_TIMEOUT: { means: 'the origin did not answer in time', remedy: 'as above' },
+  UPSTREAM_CERTIFICATE: {
+    means: 'the origin’s certificate is not valid for the name',
+    remedy: 'a private authority belongs into `tls.extraCa`; otherwise do not trust the origin',
+  },
+  UPSTREAM_TLS: {
+    means: 'the TLS handshake with the origin failed',
+    remedy: 'the origin may need a client certificate or an old protocol: consider a `tls://` rule',
+  },
+  UPSTREAM_PROTOCOL: { means: 'the origin’s answer is not well-formed', remedy: 'see the origin’s own log' },
+  UPSTREAM_TRUNCATED: {
+    means: 'the origin ended before its answer was complete',
+    remedy: 'the client saw the same; try again',
+  },
+  UPSTREAM_DNS: { means: 'the name could not be resolved', remedy: 'check the name and the resolver the gateway uses' },
+  CLIENT_REFUSED_CA: {
+    means: 'the client does not trust the job’s certificate authority',
+    remedy: 'give it the bundle in `/run/tidegate/`, or a `tls://` rule if it pins certificates',
+  },
+  CLIENT_TLS: {
+    means: 'the TLS handshake with the client failed',
+    remedy: 'the client speaks no TLS 1.2 or 1.3 that we know',
+  },
+  CLIENT_TIMEOUT: {
+    means: 'the client did not send its request in time',
+    remedy: 'none, unless a build waits on purpose',
+  },
+  CLIENT_ABORTED: { means: 'the client closed before the answer was complete', remedy: 'none; the build gave up' },
+  LIMIT_REACHED: {
+    means: 'a bound of the gateway was reached',
+    remedy: 'the message names it; docs/configuration.md says how to raise it',
+  },
+  LOG_WRITE_FAILED: {
+    means: 'the log could not be written',
+    remedy: 'make room; `onLogFailure: deny` stops new flows meanwhile',
+  },
+}

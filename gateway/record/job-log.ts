@@ -1,0 +1,165 @@
+import { GatewayError } from '../errors.ts'
+import type { FlowEvent, Sink } from './event.ts'
+import { lineHash, quote, renderLine, zeroHash } from './line.ts'
+import type { LogFile } from './log-file.ts'
+import { LogWriter } from './log-writer.ts'
+import { sealLine } from './seal.ts'
+
+/** Told of the log's own health, for the metrics and the operator. */
+export interface LogObserver {
+  /** So many lines reached the file. */
+  written(lines: number): void
+  /** The log cannot be written, or events come faster than the disk takes them. Once per outage. */
+  failed(error: GatewayError): void
+}
+
+export interface JobLogOptions {
+  /** Owned by the log from here on. */
+  readonly file: LogFile
+  readonly job: string
+  /** Unix milliseconds. */
+  readonly now: () => number
+  readonly observer: LogObserver
+  /** The log's own lines about its outages, so that a running summary has them too. */
+  readonly onOutage?: (event: FlowEvent) => void
+  /** Bytes that may wait for the disk; events beyond are lost, counted, and the log is failing. Default 8 MiB. */
+  readonly maxPendingBytes?: number
+  /** See `LogWriterOptions`; defaults 10, 250, 5,000 and 5,000 ms. */
+  readonly paceMs?: number
+  readonly retryMs?: number
+  readonly syncMs?: number
+  readonly finishMs?: number
+}
+
+/** How a log ended. */
+export interface Seal {
+  /** False when the last line could not be written. */
+  readonly sealed: boolean
+  readonly lines: number
+  /** Events that are not in the log because it could not be written. */
+  readonly lost: number
+  /** SHA-256 (hex) of the last line: who keeps it can tell later that the whole log is the same. */
+  readonly head: string
+}
+
+/**
+ * The job's log: numbered lines, each with the hash of the one before. `write` never throws and never waits; a disk that
+ * is full or too slow makes `failing` true, and once it can be written again the log says itself how many events are
+ * missing, in the place where they would stand.
+ */
+export class JobLog implements Sink, AsyncDisposable {
+  readonly #writer: LogWriter
+  readonly #observer: LogObserver
+  readonly #now: () => number
+  readonly #onOutage: ((event: FlowEvent) => void) | undefined
+  readonly #job: string
+  readonly #maxPending: number
+  #lines = 0
+  #head = zeroHash
+  #lost = 0
+  #lostInOutage = 0
+  #failingSince: number | undefined
+  #overflowing = false
+  #ended: Promise<boolean> | undefined
+
+  constructor(options: JobLogOptions) {
+    const { file, observer, paceMs = 10, retryMs = 250, syncMs = 5_000, finishMs = 5_000 } = options
+    this.#observer = observer
+    this.#now = options.now
+    this.#onOutage = options.onOutage
+    this.#job = quote(options.job)
+    this.#maxPending = options.maxPendingBytes ?? 8 * 1_048_576
+    const onFailure = (error: GatewayError): void => this.#fail(error)
+    const onWritten = (lines: number): void => this.#written(lines)
+    this.#writer = new LogWriter({ file, paceMs, retryMs, syncMs, finishMs, onWritten, onFailure })
+  }
+
+  /** True while lines cannot be written, or come faster than the disk takes them. */
+  get failing(): boolean {
+    return this.#failingSince !== undefined
+  }
+
+  /** Lines so far, the last ones perhaps still on their way to the file. */
+  get lines(): number {
+    return this.#lines
+  }
+
+  /** Events that are not in the log. */
+  get lost(): number {
+    return this.#lost
+  }
+
+  write(event: FlowEvent): void {
+    if (this.#ended !== undefined || this.#overflowing) return this.#lose()
+    this.#append(renderLine(event, this.#lines, this.#job, this.#head))
+    if (this.#writer.pendingBytes <= this.#maxPending) return
+    this.#overflowing = true
+    this.#fail(new GatewayError('LOG_WRITE_FAILED', 'the log cannot be written as fast as events come'))
+  }
+
+  /** Resolves when what was written so far has reached the file, or a write of it failed. */
+  flushed(): Promise<void> {
+    return this.#writer.flush()
+  }
+
+  /**
+   * Writes what waits, then the last line with `totals`, and closes the file. Events after this are lost and counted.
+   * Never throws: a disk that stays full leaves the log unsealed, and the answer says so.
+   */
+  async seal(totals: Readonly<Record<string, unknown>>): Promise<Seal> {
+    if (this.#ended === undefined) {
+      this.#reportOutage()
+      const details = { ...totals, lines: this.#lines + 1, lost: this.#lost }
+      const event: FlowEvent = { layer: 'job', startedAt: this.#now(), event: 'sealed', details }
+      this.#append(sealLine(event, this.#lines, this.#job, this.#head))
+      this.#ended = this.#writer.finish()
+    }
+    const sealed = await this.#ended
+    return { sealed, lines: this.#lines, lost: this.#lost, head: this.#head }
+  }
+
+  /** Without `seal()` before it: writes what waits and leaves the log unsealed, as after a start that failed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended ??= this.#writer.finish()
+    await this.#ended
+  }
+
+  #append(line: string): void {
+    this.#head = lineHash(line)
+    this.#lines += 1
+    this.#writer.append(line)
+  }
+
+  #lose(): void {
+    this.#lost += 1
+    this.#lostInOutage += 1
+    if (this.#ended !== undefined)
+      this.#fail(new GatewayError('LOG_WRITE_FAILED', 'an event came after the log was ended'))
+  }
+
+  #fail(error: GatewayError): void {
+    if (this.#failingSince !== undefined) return
+    this.#failingSince = this.#now()
+    this.#observer.failed(error)
+  }
+
+  /** A write worked; the outage is over once at most half of the bound still waits. */
+  #written(lines: number): void {
+    this.#observer.written(lines)
+    if (this.#failingSince === undefined || this.#writer.pendingBytes > this.#maxPending / 2) return
+    if (this.#ended === undefined) this.#reportOutage()
+    this.#overflowing = false
+    this.#failingSince = undefined
+  }
+
+  #reportOutage(): void {
+    if (this.#failingSince === undefined) return
+    const now = this.#now()
+    const forMs = Math.max(0, Math.round(now - this.#failingSince))
+    const details = { kind: 'log-failure', lost: this.#lostInOutage, forMs }
+    this.#lostInOutage = 0
+    const event: FlowEvent = { layer: 'job', startedAt: now, event: 'anomaly', error: 'LOG_WRITE_FAILED', details }
+    this.#onOutage?.(event)
+    this.#append(renderLine(event, this.#lines, this.#job, this.#head))
+  }
+}

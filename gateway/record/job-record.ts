@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto'
+import { rename, writeFile } from 'node:fs/promises'
+import { release } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { GatewayError } from '../errors.ts'
+import type { Mode } from '../policy/policy.ts'
+import type { FlowEvent, JobEvent, OpenFlow, Sink, Verdict } from './event.ts'
+import { fanOut } from './fan-out.ts'
+import { JobLog, type LogObserver } from './job-log.ts'
+import { JobSummary, type LiveCounts } from './job-summary.ts'
+import { createLogFile, logPath } from './log-file.ts'
+import { readLog } from './log-reader.ts'
+import { openFlow } from './open-flow.ts'
+import { redactEvent } from './redact.ts'
+import { renderMarkdown } from './report/markdown.ts'
+import { logState } from './summarise-log.ts'
+import type { LogState, Summary } from './summary-shape.ts'
+import type { Degradation } from './vocabulary.ts'
+
+export interface JobRecordOptions {
+  /** Holds `egress.ndjson`, `summary.json`, `summary.md`; made if it is missing. One job at a time. */
+  readonly dir: string
+  readonly job: string
+  readonly mode: Mode
+  /** SHA-256 (hex) of the policy. */
+  readonly policyDigest: string
+  /** Of tidegate. */
+  readonly version: string
+  /** Unix milliseconds, fractions welcome; should not run backwards (see `unixNow`). */
+  readonly now: () => number
+  readonly onLogFailure: 'deny' | 'allow'
+  /** Further sinks, for redacted events: the metrics, a log of `serve`. */
+  readonly extraSinks?: readonly Sink[]
+  readonly observer?: LogObserver
+  /** A sink threw, or a report could not be written: for the operator. */
+  readonly onTrouble: (error: unknown) => void
+}
+
+/** How a job's record ended. */
+export interface RecordEnd {
+  readonly summary: Summary
+  /** True when the log is sealed, complete, and read back as it was written. */
+  readonly intact: boolean
+}
+
+/** Milliseconds since 1970 by a clock that does not run backwards while the process lives. */
+export function unixNow(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/**
+ * Everything that is written down about one job: its log, its running summary, its reports. `jobs/` delegates the
+ * `sink`, `openFlow`, `newFlowId` and `recordFailed` of its `Job` to this. Owns the log; dispose it after the last flow.
+ * @throws GatewayError OUT_UNWRITABLE
+ */
+export async function openJobRecord(options: JobRecordOptions): Promise<JobRecord> {
+  const file = await createLogFile(options.dir)
+  const { mode, policyDigest, version, onLogFailure } = options
+  const record = new JobRecord(options, file)
+  const details = { version, mode, policy: policyDigest, onLogFailure, node: process.version, kernel: release() }
+  record.note('started', { details })
+  return record
+}
+
+export class JobRecord implements AsyncDisposable {
+  /** Takes events as they are; they are made safe to write here, once, for every sink. */
+  readonly sink: Sink
+  readonly #options: JobRecordOptions
+  readonly #log: JobLog
+  readonly #summary: JobSummary
+  readonly #run = randomBytes(3).toString('hex')
+  #flows = 0
+  #ending: Promise<RecordEnd> | undefined
+
+  constructor(options: JobRecordOptions, file: ConstructorParameters<typeof JobLog>[0]['file']) {
+    const { job, now, observer = { written: () => undefined, failed: options.onTrouble } } = options
+    this.#options = options
+    this.#summary = new JobSummary(job)
+    this.#log = new JobLog({ file, job, now, observer, onOutage: event => this.#summary.write(event) })
+    const all = fanOut([this.#log, this.#summary, ...(options.extraSinks ?? [])], options.onTrouble)
+    this.sink = { write: event => all.write(redactEvent(event)) }
+  }
+
+  /** True when new flows must be refused: the log is failing, the mode is `block` and the policy says `deny`. */
+  get failed(): boolean {
+    return this.#log.failing && this.#options.onLogFailure === 'deny' && this.#options.mode === 'block'
+  }
+
+  /** Counts for a live line. */
+  get counts(): LiveCounts {
+    return this.#summary
+  }
+
+  /** Flows so far, by verdict: what `--fail-on-deny` asks. */
+  get flows(): Readonly<Record<Verdict, number>> {
+    return this.#summary.flows
+  }
+
+  /** A flow id, unique in the job, also over restarts of the gateway. */
+  newFlowId(): string {
+    this.#flows += 1
+    return `${this.#run}-${this.#flows.toString(36)}`
+  }
+
+  openFlow(facts: Omit<FlowEvent, 'startedAt'>): OpenFlow {
+    return openFlow(facts, event => this.sink.write(event), this.#options.now)
+  }
+
+  /** Writes a line about the job itself. */
+  note(event: JobEvent, facts: Pick<FlowEvent, 'details' | 'durationMs' | 'error'> = {}): void {
+    this.sink.write({ layer: 'job', startedAt: this.#options.now(), event, ...facts })
+  }
+
+  /** Writes that the protection was degraded; it stands in the report's foot and the job should end with a failing exit. */
+  degrade(kind: Degradation, note?: string): void {
+    this.note('anomaly', { details: { kind, ...(note === undefined ? {} : { note }) } })
+  }
+
+  /** The summary so far. */
+  summary(): Summary {
+    return this.#summary.summary({ state: 'open', lines: this.#log.lines, lost: this.#log.lost })
+  }
+
+  /** Resolves when what was written so far has reached the file, or a write of it failed. */
+  flushed(): Promise<void> {
+    return this.#log.flushed()
+  }
+
+  /**
+   * Seals the log, reads it back (a build on the same file system could have rewritten it), and writes `summary.json`
+   * and `summary.md`. Never throws; what went wrong stands in the answer and goes to `onTrouble`.
+   */
+  seal(): Promise<RecordEnd> {
+    this.#ending ??= this.#end()
+    return this.#ending
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.seal()
+  }
+
+  async #end(): Promise<RecordEnd> {
+    const seal = await this.#log.seal(this.#summary.sealTotals())
+    const found = await this.#readBack(seal.lost)
+    if (found.head !== seal.head || found.state === 'broken') {
+      // What we could not write is our failure; what is there and differs is someone's hand.
+      const kind = seal.sealed || found.state === 'broken' ? 'log-changed' : 'log-failure'
+      this.#summary.degrade(kind, found.message)
+    }
+    const summary = this.#summary.summary(found)
+    const intact = seal.sealed && seal.lost === 0 && found.state === 'sealed' && found.head === seal.head
+    await this.#writeReport('summary.json', `${JSON.stringify(summary, null, 2)}\n`)
+    await this.#writeReport('summary.md', renderMarkdown(summary))
+    return { summary, intact }
+  }
+
+  async #readBack(lost: number): Promise<LogState> {
+    try {
+      return logState(await readLog(logPath(this.#options.dir), AbortSignal.timeout(60_000)), lost)
+    } catch (cause) {
+      this.#options.onTrouble(cause)
+      const message = cause instanceof Error ? cause.message : String(cause)
+      return { state: 'broken', lines: this.#log.lines, lost, message }
+    }
+  }
+
+  /** By rename, so that a reader never sees half of it and a link put in its place is replaced, not followed. */
+  async #writeReport(name: string, text: string): Promise<void> {
+    const { dir } = this.#options
+    try {
+      const draft = join(dir, `.${name}.${randomBytes(6).toString('hex')}`)
+      await writeFile(draft, text, { flag: 'wx', mode: 0o644 })
+      await rename(draft, join(dir, name))
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause)
+      this.#options.onTrouble(new GatewayError('OUT_UNWRITABLE', `cannot write ${name} to ${dir}: ${why}`, { cause }))
+    }
+  }
+}

@@ -1,0 +1,32 @@
+const gap = 2
+/** Narrowest useful column, characters. */
+const least = 8
+
+/**
+ * Rows as columns of equal width, each line at most `width` characters: columns that are empty everywhere vanish, the
+ * widest give way first, and what does not fit ends in `…`.
+ */
+export function layOut(rows: readonly (readonly string[])[], width: number): string[] {
+  const columns = Math.max(0, ...rows.map(row => row.length))
+  const widths = Array.from({ length: columns }, (_, at) => Math.max(0, ...rows.map(row => (row[at] ?? '').length)))
+  const used = widths.map((columnWidth, at) => ({ at, width: columnWidth })).filter(column => column.width > 0)
+  let over = used.reduce((sum, column) => sum + column.width + gap, -gap) - width
+  while (over > 0) {
+    const widest = used.reduce((a, b) => (b.width > a.width ? b : a))
+    if (widest.width <= least) break
+    const second = Math.max(least, ...used.filter(column => column !== widest).map(column => column.width))
+    const cut = Math.min(over, Math.max(1, widest.width - second))
+    widest.width -= cut
+    over -= cut
+  }
+  return rows.map(row =>
+    used
+      .map(column => fit(row[column.at] ?? '', column.width))
+      .join(' '.repeat(gap))
+      .trimEnd(),
+  )
+}
+
+function fit(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width)
+}

@@ -1,0 +1,240 @@
+import type { RefusedRow, Summary } from '../summary-shape.ts'
+import { degradationText } from '../vocabulary.ts'
+import { style } from './html-style.ts'
+import {
+  activity,
+  attempts,
+  bytes,
+  duration,
+  findingMeaning,
+  headline,
+  isWhole,
+  logSentence,
+  methods,
+  number,
+  plural,
+  target,
+  why,
+  yamlItem,
+} from './words.ts'
+
+/** Text that is markup already; anything else is escaped by `markup`. */
+class Markup {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+type Piece = string | number | Markup | readonly Piece[]
+
+/** The one way text becomes markup here: what is put in is escaped, so a value cannot be forgotten. */
+function markup(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {
+  return new Markup(texts.map((text, at) => text + (at < pieces.length ? escape(pieces[at] ?? '') : '')).join(''))
+}
+
+function escape(piece: Piece): string {
+  if (piece instanceof Markup) return piece.text
+  if (typeof piece === 'string') return piece.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
+  return typeof piece === 'number' ? number(piece) : piece.map(escape).join('')
+}
+
+const none = new Markup('')
+
+/** The report as one self-contained page: no script, no request, light and dark, fit for print and for an e-mail. */
+export function renderHtml(summary: Summary): string {
+  const title = `Tidegate: job ${summary.job}`
+  return markup`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>${title}</title>
+        <style>
+          ${new Markup(style)}
+        </style>
+      </head>
+      <body>
+        <main>
+          ${head(summary)}${degraded(summary)}${refused(summary)}${suggestions(summary)}${findings(summary)}${reached(summary)}${unseen(summary)}${failures(summary)}${processes(summary)}${foot(summary)}
+        </main>
+      </body>
+    </html>
+`.text
+}
+
+function head(summary: Summary): Markup {
+  const { totals } = summary
+  const tiles: readonly (readonly [string, string, string])[] = [
+    ['good', number(totals.flows.allow), 'flows allowed'],
+    ['warn', number(totals.flows.observe), 'observed'],
+    ['bad', number(totals.flows.deny), 'refused'],
+    ['', bytes(totals.bytesSent), 'sent'],
+    ['', bytes(totals.bytesReceived), 'received'],
+  ]
+  return markup`<header>
+    <p class="brand">tidegate</p>
+    <h1>${headline(summary)}</h1>
+    <p class="about">
+      job <b>${summary.job}</b> · ${summary.mode ?? 'mode unknown'} ·
+      ${duration(summary.durationMs)}${summary.startedAt === undefined ? '' : ` · started ${summary.startedAt}`}
+    </p>
+    <dl class="tiles">
+      ${tiles.map(
+        ([kind, value, name]) =>
+          markup`<div class="${kind}">
+            <dd>${value}</dd>
+            <dt>${name}</dt>
+          </div>`,
+      )}
+    </dl>
+  </header> `
+}
+
+function degraded(summary: Summary): Markup {
+  if (summary.degraded.length === 0) return none
+  return markup`<section class="alarm">
+    <h2>Protection degraded</h2>
+    <ul>
+      ${summary.degraded.map(
+        row => markup`<li>${degradationText[row.kind]}${row.note === undefined ? '' : ` (${row.note})`}</li>`,
+      )}
+    </ul>
+  </section> `
+}
+
+function refused(summary: Summary): Markup {
+  if (summary.refused.length === 0) return none
+  return section(
+    'Refused',
+    ['destination', 'why', 'tried', 'by'],
+    summary.refused.map(refusedCells),
+    summary.omitted.refused,
+  )
+}
+
+function refusedCells(row: RefusedRow): readonly Piece[] {
+  const mark =
+    row.verdict === 'deny'
+      ? markup`<span class="tag bad">refused</span>`
+      : markup`<span class="tag warn">would be refused</span>`
+  return [
+    markup`<code>${target(row.host, row.ports)}</code> ${mark}`,
+    why(row),
+    markup`${attempts(row)}<br /><code>${row.example ?? methods(row.methods)}</code>`,
+    row.processes.map(process => markup`<code class="block">${process}</code>`),
+  ]
+}
+
+function suggestions(summary: Summary): Markup {
+  if (summary.suggestions.length === 0) return none
+  const lines = summary.suggestions.map(line => `  ${yamlItem(line)}\n`).join('')
+  return markup`<section>
+    <h2>To allow what was refused</h2>
+    <p>If you want it, under <code>allow:</code> in the policy. Read each line first.</p>
+    <pre>
+allow:
+${lines}</pre>
+  </section> `
+}
+
+function findings(summary: Summary): Markup {
+  const rows = summary.findings.map(row => [
+    row.host === undefined ? '' : markup`<code>${row.host}</code>`,
+    findingMeaning(row.kind),
+    plural(row.count, 'time'),
+    row.process === undefined ? '' : markup`<code>${row.process}</code>`,
+  ])
+  return section('Findings', ['where', 'what', 'how often', 'by'], rows, summary.omitted.findings)
+}
+
+function reached(summary: Summary): Markup {
+  const rows = summary.reached.map(row => [
+    markup`<code>${target(row.host, row.ports)}</code>`,
+    activity(row),
+    methods(row.methods),
+    amount(row.bytesSent),
+    amount(row.bytesReceived),
+    row.processes.map(process => markup`<code class="block">${process}</code>`),
+  ])
+  return section('Reached', ['host', 'flows', 'methods', 'sent', 'received', 'by'], rows, summary.omitted.reached)
+}
+
+function unseen(summary: Summary): Markup {
+  const rows = summary.unseen.map(row => [
+    markup`<code>${target(row.host, row.port === undefined ? [] : [row.port])}</code>`,
+    row.protocol,
+    plural(row.connections, 'connection'),
+    amount(row.bytesSent),
+    amount(row.bytesReceived),
+  ])
+  const columns = ['destination', 'protocol', 'flows', 'sent', 'received']
+  return section('Passed without looking inside', columns, rows, summary.omitted.unseen)
+}
+
+function failures(summary: Summary): Markup {
+  const rows = summary.failures.map(row => [
+    row.host === undefined ? '' : markup`<code>${row.host}</code>`,
+    markup`<code>${row.error}</code>`,
+    plural(row.count, 'time'),
+  ])
+  return section('Did not work', ['host', 'error', 'how often'], rows, summary.omitted.failures)
+}
+
+function processes(summary: Summary): Markup {
+  const rows = summary.processes.map(row => [
+    markup`<code>${row.process}</code>`,
+    amount(number(row.allow)),
+    amount(number(row.observe)),
+    amount(number(row.deny)),
+    amount(row.bytesSent),
+    amount(row.bytesReceived),
+  ])
+  const columns = ['process', 'allowed', 'observed', 'refused', 'sent', 'received']
+  return section('By process', columns, rows, summary.omitted.processes)
+}
+
+function foot(summary: Summary): Markup {
+  const kind = summary.log.state === 'broken' ? 'bad' : isWhole(summary) ? 'good' : 'warn'
+  const hash = summary.log.head === undefined ? none : markup`<br />Head: <code>${summary.log.head}</code>`
+  return markup`<footer class="${kind}"><p>${logSentence(summary.log)}${hash}</p></footer>`
+}
+
+function amount(value: number | string): Markup {
+  return markup`<span class="amount">${typeof value === 'number' ? bytes(value) : value}</span>`
+}
+
+function section(
+  title: string,
+  columns: readonly string[],
+  rows: readonly (readonly Piece[])[],
+  omitted: number,
+): Markup {
+  if (rows.length === 0) return none
+  const body = rows.map(
+    row =>
+      markup`<tr>
+        ${row.map(cell => markup`<td>${cell}</td>`)}
+      </tr> `,
+  )
+  const more =
+    omitted > 0 ? markup`<p>${plural(omitted, 'more flow')} did not fit into this list; the log has them.</p>` : none
+  return markup`<section>
+    <h2>${title}</h2>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            ${columns.map(column => markup`<th>${column}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${body}
+        </tbody>
+      </table>
+    </div>
+    ${more}
+  </section> `
+}

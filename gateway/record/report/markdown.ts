@@ -1,0 +1,177 @@
+import type { Summary } from '../summary-shape.ts'
+import { degradationText } from '../vocabulary.ts'
+import {
+  activity,
+  attempts,
+  bytes,
+  duration,
+  findingMeaning,
+  first,
+  headline,
+  isWhole,
+  logSentence,
+  methods,
+  number,
+  plural,
+  target,
+  why,
+  yamlItem,
+} from './words.ts'
+
+/** Rows of a table before "and N more": job summaries are cut at 1 MB by GitHub and read by people. */
+const limit = 50
+
+/**
+ * The report as Markdown that GitHub's and Azure's job summaries both render: tables, no HTML. What the job sent stands
+ * in code spans or escaped, so a host or path that holds markup is text.
+ */
+export function renderMarkdown(summary: Summary): string {
+  const sections = [head, degraded, refused, suggestions, findings, reached, unseen, failures, processes, foot]
+  const parts = sections.map(section => section(summary)).filter(lines => lines.length > 0)
+  return `${parts.map(lines => lines.join('\n')).join('\n\n')}\n`
+}
+
+function head(summary: Summary): string[] {
+  const about = [`job ${code(summary.job)}`, summary.mode ?? 'mode unknown', duration(summary.durationMs)]
+  return [`## Tidegate: ${headline(summary)}`, '', about.join(' · ')]
+}
+
+function degraded(summary: Summary): string[] {
+  return summary.degraded.map(
+    row =>
+      `**Protection degraded:** ${degradationText[row.kind]}${row.note === undefined ? '' : ` (${plain(row.note)})`}`,
+  )
+}
+
+function refused(summary: Summary): string[] {
+  const { shown, more } = first(summary.refused, limit)
+  if (shown.length === 0) return []
+  const rows = shown.map(row => [
+    row.verdict === 'deny' ? 'refused' : 'would be',
+    code(target(row.host, row.ports)),
+    plain(why(row)),
+    attempts(row),
+    row.example === undefined ? plain(methods(row.methods)) : code(row.example),
+    row.processes.slice(0, 2).map(code).join(', '),
+  ])
+  return ['### Refused', '', ...table(['', 'destination', 'why', 'tried', 'request', 'by'], rows), ...rest(more)]
+}
+
+function suggestions(summary: Summary): string[] {
+  const { shown, more } = first(summary.suggestions, limit)
+  if (shown.length === 0) return []
+  return [
+    'To allow what was refused, if you want it:',
+    '',
+    '```yaml',
+    'allow:',
+    ...shown.map(line => `  ${fenced(yamlItem(line))}`),
+    '```',
+    ...rest(more),
+  ]
+}
+
+function findings(summary: Summary): string[] {
+  if (summary.findings.length === 0) return []
+  const { shown, more } = first(summary.findings, limit)
+  const lines = shown.map(row => {
+    const by = row.process === undefined ? '' : `, by ${code(row.process)}`
+    return `- ${row.host === undefined ? '' : `${code(row.host)}: `}${findingMeaning(row.kind)} (${plural(row.count, 'time')}${by})`
+  })
+  return ['### Findings', '', ...lines, ...rest(more)]
+}
+
+function reached(summary: Summary): string[] {
+  const { shown, more } = first(summary.reached, limit)
+  if (shown.length === 0) return []
+  const rows = shown.map(row => [
+    code(target(row.host, row.ports)),
+    activity(row),
+    plain(methods(row.methods)),
+    bytes(row.bytesSent),
+    bytes(row.bytesReceived),
+    row.processes.map(code).join(', '),
+  ])
+  return ['### Reached', '', ...table(['host', 'flows', 'methods', 'sent', 'received', 'by'], rows), ...rest(more)]
+}
+
+function unseen(summary: Summary): string[] {
+  const { shown, more } = first(summary.unseen, limit)
+  if (shown.length === 0) return []
+  const rows = shown.map(row => [
+    code(target(row.host, row.port === undefined ? [] : [row.port])),
+    plain(row.protocol),
+    number(row.connections),
+    bytes(row.bytesSent),
+    bytes(row.bytesReceived),
+  ])
+  const columns = ['destination', 'protocol', 'connections', 'sent', 'received']
+  return ['### Passed without looking inside', '', ...table(columns, rows), ...rest(more)]
+}
+
+function failures(summary: Summary): string[] {
+  const { shown, more } = first(summary.failures, limit)
+  if (shown.length === 0) return []
+  const rows = shown.map(row => [row.host === undefined ? '' : code(row.host), code(row.error), number(row.count)])
+  return ['### Did not work', '', ...table(['host', 'error', 'times'], rows), ...rest(more)]
+}
+
+function processes(summary: Summary): string[] {
+  const { shown, more } = first(summary.processes, limit)
+  if (shown.length === 0) return []
+  const rows = shown.map(row => [
+    code(row.process),
+    number(row.allow),
+    number(row.observe),
+    number(row.deny),
+    bytes(row.bytesSent),
+    bytes(row.bytesReceived),
+  ])
+  return [
+    '### By process',
+    '',
+    ...table(['process', 'allowed', 'observed', 'refused', 'sent', 'received'], rows),
+    ...rest(more),
+  ]
+}
+
+function foot(summary: Summary): string[] {
+  const sentence = plain(logSentence(summary.log))
+  const hash = summary.log.head === undefined ? '' : ` Head: ${code(summary.log.head)}`
+  return [isWhole(summary) ? `${sentence}${hash}` : `**${sentence}**${hash}`]
+}
+
+function table(columns: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  return [tableRow(columns), tableRow(columns.map(() => '---')), ...rows.map(tableRow)]
+}
+
+function tableRow(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+function rest(more: number): string[] {
+  return more > 0 ? ['', `and ${number(more)} more in summary.json`] : []
+}
+
+/**
+ * A code span that holds any printable text: longer fence than any run of backticks inside, and `|` escaped, which a
+ * table cell unescapes before code spans are read (GFM §4.10); a backslash before it is doubled, or it would escape ours.
+ */
+function code(text: string): string {
+  const runs = [...text.matchAll(/`+/g)].map(([run]) => run.length)
+  const fence = '`'.repeat(Math.max(0, ...runs) + 1)
+  const pad = text.startsWith('`') || text.endsWith('`') || text === '' ? ' ' : ''
+  return `${fence}${pad}${text.replace(/(\\*)\|/g, '$1$1\\|')}${pad}${fence}`
+}
+
+/** Text outside a code span, with everything that Markdown or HTML would read escaped. */
+function plain(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+!|<>~&]/g, character => entities[character] ?? `\\${character}`)
+}
+
+const entities: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;' }
+
+/** A line inside a fence: it must not end it. */
+function fenced(line: string): string {
+  return line.replaceAll('```', "'''")
+}

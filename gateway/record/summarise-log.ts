@@ -1,0 +1,36 @@
+import type { ChainStatus } from './chain.ts'
+import { JobSummary } from './job-summary.ts'
+import type { LogLine } from './line-schema.ts'
+import { parseLine, readLog } from './log-reader.ts'
+import { redactEvent } from './redact.ts'
+import type { FlowEvent } from './event.ts'
+import type { LogState, Summary } from './summary-shape.ts'
+
+/**
+ * The summary of a log, streamed. A log can come from anywhere, so its text is made safe again. A chain that does not
+ * hold is told in `summary.log`, and what the lines say is summed up all the same.
+ * @throws GatewayError LOG_INVALID when the file or a line cannot be read (`details.line`)
+ */
+export async function summariseLog(path: string, signal: AbortSignal): Promise<Summary> {
+  let summary: JobSummary | undefined
+  let lost = 0
+  const chain = await readLog(path, signal, (bytes, number) => {
+    const line = parseLine(bytes, number)
+    summary ??= new JobSummary(line.job)
+    summary.write(eventOf(line))
+    if (line.layer === 'job' && line.event === 'anomaly') lost += line.details.lost ?? 0
+  })
+  return (summary ?? new JobSummary('unknown')).summary(logState(chain, lost))
+}
+
+function eventOf(line: LogLine): FlowEvent {
+  const { v: _v, seq: _seq, time, job: _job, prev: _prev, ...facts } = line
+  return redactEvent({ ...facts, startedAt: Date.parse(time) })
+}
+
+/** What the chain says, for a summary. */
+export function logState(chain: ChainStatus, lost: number): LogState {
+  const { state, lines, head } = chain
+  const known = { state, lines, lost, ...(lines === 0 ? {} : { head }) }
+  return state === 'sealed' ? known : { ...known, line: chain.line, message: chain.message }
+}

@@ -1,0 +1,139 @@
+import type { ErrorCode } from '../errors.ts'
+import type { DenyReason } from '../policy/decision.ts'
+import type { Mode } from '../policy/policy.ts'
+import type { Finding, Verdict } from './event.ts'
+import type { Degradation } from './vocabulary.ts'
+
+/** `summary.json`: docs/report.md says what each part means. Every list is bounded; `omitted` counts what did not fit. */
+export interface Summary {
+  readonly version: 1
+  readonly job: string
+  /** Absent when the log does not begin with the gateway's own line. */
+  readonly mode?: Mode
+  readonly policy?: string
+  /** Of tidegate. */
+  readonly gateway?: string
+  /** RFC 3339; absent for an empty log. */
+  readonly startedAt?: string
+  readonly endedAt?: string
+  readonly durationMs: number
+  readonly totals: Totals
+  readonly reached: readonly ReachedRow[]
+  readonly refused: readonly RefusedRow[]
+  /** What passed without the gateway seeing inside. */
+  readonly unseen: readonly UnseenRow[]
+  readonly findings: readonly FindingRow[]
+  readonly failures: readonly FailureRow[]
+  readonly processes: readonly ProcessRow[]
+  readonly degraded: readonly DegradedRow[]
+  /** Policy lines that would allow what was refused or carry what cannot be inspected. Read each before taking it. */
+  readonly suggestions: readonly string[]
+  readonly omitted: Omitted
+  readonly log: LogState
+}
+
+export interface Totals {
+  readonly flows: Readonly<Record<Verdict, number>>
+  readonly requests: number
+  readonly connections: number
+  readonly lookups: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly packetsDropped: number
+}
+
+export interface ReachedRow {
+  readonly host: string
+  readonly ports: readonly number[]
+  readonly requests: number
+  readonly connections: number
+  readonly lookups: number
+  readonly methods: Readonly<Record<string, number>>
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly processes: readonly string[]
+}
+
+export interface RefusedRow {
+  /** `**.example.com` when many names under one domain were refused. */
+  readonly host: string
+  /** How many different names the row stands for. */
+  readonly names: number
+  readonly verdict: 'deny' | 'observe'
+  readonly reason: DenyReason
+  readonly rule?: string
+  readonly ports: readonly number[]
+  readonly protocols: readonly string[]
+  readonly lookups: number
+  /** Connections, requests and dropped packets together. */
+  readonly attempts: number
+  readonly methods: Readonly<Record<string, number>>
+  /** A request of the row, without query. */
+  readonly example?: string
+  readonly processes: readonly string[]
+  /** Policy lines that would allow it. */
+  readonly allow: readonly string[]
+}
+
+export interface UnseenRow {
+  readonly host: string
+  readonly port?: number
+  readonly protocol: string
+  readonly connections: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}
+
+export interface FindingRow {
+  readonly kind: Finding | 'client-refused-ca' | 'metadata-access' | 'canary'
+  readonly host?: string
+  readonly count: number
+  readonly firstAt: string
+  readonly process?: string
+  /** A policy line that would help. */
+  readonly allow?: string
+}
+
+export interface FailureRow {
+  readonly error: ErrorCode
+  readonly host?: string
+  readonly count: number
+}
+
+export interface ProcessRow {
+  readonly process: string
+  readonly exe: string
+  readonly allow: number
+  readonly observe: number
+  readonly deny: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly hosts: readonly string[]
+}
+
+export interface DegradedRow {
+  readonly kind: Degradation
+  readonly count: number
+  readonly note?: string
+}
+
+/** Flows whose row did not fit into the list of that name. */
+interface Omitted {
+  readonly reached: number
+  readonly refused: number
+  readonly unseen: number
+  readonly findings: number
+  readonly failures: number
+  readonly processes: number
+}
+
+/** What the log says of itself. */
+export interface LogState {
+  readonly state: 'sealed' | 'unsealed' | 'broken' | 'open'
+  readonly lines: number
+  readonly lost: number
+  readonly head?: string
+  /** The first bad line, 1, 2, 3 …, and what is wrong with it. */
+  readonly line?: number
+  readonly message?: string
+}

@@ -1,0 +1,93 @@
+import type { Reason } from '../policy/decision.ts'
+import type { FileEvent, Finding, JobEvent, Layer, Verdict } from './event.ts'
+
+// The closed sets of the log, each member with what a report says of it. The records are complete by type: a new
+// member breaks the build here, then the schema, then the documents' tests.
+
+/** Layers, and what saw the flow there. */
+export const layerText: Readonly<Record<Layer, string>> = {
+  dns: 'a question to the DNS server',
+  tcp: 'a TCP connection carried unread, or refused before any byte was read',
+  tls: 'a TLS connection passed by its SNI, or refused before HTTP',
+  http: 'one HTTP request',
+  udp: 'a UDP flow',
+  packet: 'packets the kernel dropped, counted',
+  job: 'the job itself',
+  file: 'a file of the workspace',
+}
+
+export const verdictText: Readonly<Record<Verdict, string>> = {
+  allow: 'a rule allows it',
+  observe: 'it would be refused; carried, as the mode is audit',
+  deny: 'refused',
+}
+
+/** Reasons; `explainReason` of the policy has their words. */
+export const reasonSet: Readonly<Record<Reason, true>> = {
+  rule: true,
+  'no-rule': true,
+  'denied-by-rule': true,
+  forbidden: true,
+  'address-literal': true,
+  'private-address': true,
+  'sni-mismatch': true,
+  'host-mismatch': true,
+  'no-sni': true,
+  method: true,
+  path: true,
+  upgrade: true,
+  protocol: true,
+  'dns-type': true,
+  'dns-budget': true,
+  'too-large': true,
+  malformed: true,
+  'job-unknown': true,
+  'log-failure': true,
+}
+
+export const jobEventText: Readonly<Record<JobEvent, string>> = {
+  started: 'the gateway took the job',
+  proved: 'the wire was proved both ways',
+  checkpoint: 'a checkpoint of the job',
+  anomaly: 'the protection was degraded',
+  canary: 'a planted credential was used',
+  sealed: 'the log ends here',
+}
+
+export const fileEventText: Readonly<Record<FileEvent, string>> = {
+  overwritten: 'a source file was overwritten',
+  restored: 'a source file came back to its content',
+  deleted: 'a source file was deleted',
+  'added-in-source': 'a file was added among the sources',
+  'hook-changed': 'a git hook was changed',
+  'tool-changed': 'a tool was changed',
+}
+
+export const findingText: Readonly<Record<Finding, string>> = {
+  'dns-budget': 'many different names were asked under one domain, as a DNS tunnel does',
+  'exfiltration-attempt': 'names that look like data carried out in DNS',
+  'inspection-bypassed': 'passed unopened from here on, as the client does not trust our certificate authority',
+}
+
+/** What degrades the protection: `details.kind` of an anomaly, the `reason` of the enforcing gauge. */
+export type Degradation = 'log-failure' | 'log-changed' | 'ruleset-changed' | 'capability' | 'restarted' | 'not-proved'
+
+export const degradationText: Readonly<Record<Degradation, string>> = {
+  'log-failure': 'the log could not be written for a while',
+  'log-changed': 'the log file was changed by someone else while the job ran',
+  'ruleset-changed': 'the packet filter was changed by someone else',
+  capability: 'a process of the job holds a capability that can leave the wire',
+  restarted: 'the gateway was restarted while the job ran',
+  'not-proved': 'the wire was not proved',
+}
+
+/** Where a machine's metadata service answers; it hands out credentials (bypasses.md N16). */
+export const metadataAddresses: ReadonlySet<string> = new Set([
+  '169.254.169.254',
+  '169.254.170.2',
+  '169.254.170.23',
+  '168.63.129.16',
+  '100.100.100.200',
+  'fd00:ec2::254',
+  'fd00:ec2::23',
+])

@@ -1,0 +1,218 @@
+import { execa } from 'execa'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { getuid } from 'node:process'
+import t, { type Test } from 'tap'
+import type { FlowEvent } from '../../../gateway/record/event.ts'
+import { openJobRecord, type JobRecord, type JobRecordOptions } from '../../../gateway/record/job-record.ts'
+import { JobSummary } from '../../../gateway/record/job-summary.ts'
+import { redactEvent } from '../../../gateway/record/redact.ts'
+import { summariseLog } from '../../../gateway/record/summarise-log.ts'
+import { assertValidLog } from '../../schema.ts'
+import { sampleJob } from './sample-job.ts'
+
+const policyDigest = 'ab'.repeat(32)
+
+async function open(
+  dir: string,
+  options: Partial<JobRecordOptions> = {},
+): Promise<{ record: JobRecord; troubles: unknown[] }> {
+  const troubles: unknown[] = []
+  const onTrouble = (error: unknown): number => troubles.push(error)
+  const base = {
+    dir,
+    job: 'build',
+    mode: 'block',
+    policyDigest,
+    version: '0.0.0',
+    now: () => 1_000_000,
+    onLogFailure: 'deny',
+    onTrouble,
+  } as const
+  return { record: await openJobRecord({ ...base, ...options }), troubles }
+}
+
+const event = (host: string): FlowEvent => ({
+  layer: 'dns',
+  startedAt: 1_000_000,
+  host,
+  verdict: 'deny',
+  reason: 'no-rule',
+})
+
+await t.test('openJobRecord(): a job ends with a valid, sealed log and both summaries', async t => {
+  const dir = join(t.testdir(), 'out')
+  const { record, troubles } = await open(dir)
+  record.note('proved', { details: { checks: ['the probe reached the gateway'] } })
+  record.note('checkpoint', { details: { note: 'after\ninstall' } })
+  for (const flow of sampleJob()) record.sink.write(flow)
+  const { intact, summary } = await record.seal()
+  t.ok(intact)
+  t.same(troubles, [])
+  const lines = await assertValidLog(join(dir, 'egress.ndjson'))
+  t.match(lines[0], { layer: 'job', event: 'started', details: { mode: 'block', policy: policyDigest } })
+  t.match(lines.at(-1), { event: 'sealed', details: { allow: 6, deny: 65 } })
+  t.same((await readdir(dir)).toSorted(), ['egress.ndjson', 'summary.json', 'summary.md'])
+  t.same(JSON.parse(await readFile(join(dir, 'summary.json'), 'utf8')), JSON.parse(JSON.stringify(summary)))
+  t.match(await readFile(join(dir, 'summary.md'), 'utf8'), /^## Tidegate: /)
+})
+
+await t.test('openJobRecord(): the summary of the running job is the summary of its log', async t => {
+  const dir = t.testdir()
+  const { record } = await open(dir)
+  for (const flow of sampleJob()) record.sink.write(flow)
+  record.degrade('capability', 'CAP_NET_ADMIN')
+  const { summary } = await record.seal()
+  t.same(await summariseLog(join(dir, 'egress.ndjson'), AbortSignal.timeout(10_000)), summary)
+})
+
+await t.test('openJobRecord(): a log that is there is kept, numbered upwards', async t => {
+  const dir = t.testdir({ 'egress.ndjson': 'first\n', 'egress.1.ndjson': 'older\n' })
+  const { record } = await open(dir)
+  await record.seal()
+  t.equal(await readFile(join(dir, 'egress.1.ndjson'), 'utf8'), 'older\n')
+  t.equal(await readFile(join(dir, 'egress.2.ndjson'), 'utf8'), 'first\n')
+  await assertValidLog(join(dir, 'egress.ndjson'))
+})
+
+await t.test('openJobRecord(): a directory that cannot be made is OUT_UNWRITABLE', async t => {
+  const dir = t.testdir({ file: '' })
+  await t.rejects(open(join(dir, 'file', 'out')), { code: 'OUT_UNWRITABLE' })
+})
+
+await t.test('openJobRecord(): flows go to every sink, redacted, with ids of their own', async t => {
+  const seen: FlowEvent[] = []
+  const { record } = await open(t.testdir(), { extraSinks: [{ write: flow => void seen.push(flow) }] })
+  const ids = new Set(Array.from({ length: 100 }, () => record.newFlowId()))
+  t.equal(ids.size, 100)
+  {
+    using flow = record.openFlow({ layer: 'http', verdict: 'allow', reason: 'rule', path: '/a?secret=1' })
+    flow.sent = 3
+  }
+  t.match(seen.at(-1), { path: '/a', bytesSent: 3, startedAt: 1_000_000 })
+  await record.seal()
+})
+
+await t.test('seal(): a log that the job rewrote, removed or cut is found, and the report is the true one', async t => {
+  const attacks: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+    'a line removed': async path =>
+      writeFile(path, (await readFile(path, 'utf8')).split('\n').toSpliced(1, 1).join('\n')),
+    'a log of its own': path => writeFile(path, '{"v":1,"seq":0}\n'),
+    removed: path => rm(path),
+    emptied: path => writeFile(path, ''),
+  }
+  for (const [name, attack] of Object.entries(attacks)) {
+    const dir = t.testdir()
+    const { record } = await open(dir)
+    record.sink.write(event('evil.example.com'))
+    await record.flushed()
+    await attack(join(dir, 'egress.ndjson'))
+    const { intact, summary } = await record.seal()
+    t.notOk(intact, name)
+    t.match(summary.degraded, [{ kind: 'log-changed' }], name)
+    t.match(summary.refused, [{ host: 'evil.example.com' }], name)
+  }
+})
+
+await t.test('seal(): a link that the job put in the place of a summary is replaced, not followed', async t => {
+  const dir = t.testdir({ out: {}, precious: 'untouched' })
+  const { record } = await open(join(dir, 'out'))
+  await symlink(join(dir, 'precious'), join(dir, 'out', 'summary.json'))
+  await record.seal()
+  t.equal(await readFile(join(dir, 'precious'), 'utf8'), 'untouched')
+  t.match(JSON.parse(await readFile(join(dir, 'out', 'summary.json'), 'utf8')), { version: 1 })
+})
+
+/** Runs `use` with a disk of 64 KiB. */
+async function withSmallDisk(t: Test, use: (dir: string) => Promise<void>): Promise<void> {
+  const dir = join(t.testdir(), 'disk')
+  await mkdir(dir)
+  await execa('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir])
+  try {
+    await use(dir)
+  } finally {
+    await execa('umount', ['--lazy', dir])
+  }
+}
+
+const skip = getuid?.() === 0 ? false : 'needs root to mount a small disk'
+
+await t.test(
+  'recordFailed: a full disk stops new flows in block mode, and everything is there once there is room',
+  { skip },
+  async t => {
+    await withSmallDisk(t, async dir => {
+      await writeFile(join(dir, 'filler'), Buffer.alloc(48 * 1_024))
+      const { record, troubles } = await open(dir)
+      for (let index = 0; index < 200; index += 1) record.sink.write(event(`n${index}.example.com`))
+      await record.flushed()
+      t.ok(record.failed)
+      t.match(troubles, [{ code: 'LOG_WRITE_FAILED' }])
+      await rm(join(dir, 'filler'))
+      const { summary, intact } = await record.seal()
+      t.ok(intact)
+      t.match(summary.log, { state: 'sealed', lost: 0 })
+      t.match(summary.degraded, [{ kind: 'log-failure' }])
+      t.equal((await assertValidLog(join(dir, 'egress.ndjson'))).length, 203)
+    })
+  },
+)
+
+await t.test('recordFailed: stays false on a full disk when the policy says allow, and in audit', { skip }, async t => {
+  for (const options of [{ onLogFailure: 'allow' }, { mode: 'audit' }] as const) {
+    await withSmallDisk(t, async dir => {
+      await writeFile(join(dir, 'filler'), Buffer.alloc(60 * 1_024))
+      const { record } = await open(dir, options)
+      for (let index = 0; index < 200; index += 1) record.sink.write(event(`n${index}.example.com`))
+      await record.flushed()
+      t.notOk(record.failed)
+      await rm(join(dir, 'filler'))
+      await record.seal()
+    })
+  }
+})
+
+await t.test('JobSummary: a flood of names, hosts, processes and methods does not grow it without end', async t => {
+  const summary = new JobSummary('flood')
+  for (let index = 0; index < 30_000; index += 1) {
+    const process = { pid: index, exe: `/tmp/${index}`, command: `cmd${index}`, uid: 0, parents: [] }
+    summary.write(
+      redactEvent({
+        layer: 'http',
+        startedAt: index,
+        host: `h${index}.h${index}.example`,
+        method: `M${index}`,
+        port: index,
+        verdict: 'deny',
+        reason: 'no-rule',
+        process,
+        error: 'UPSTREAM_TIMEOUT',
+      }),
+    )
+    summary.write(
+      redactEvent({
+        layer: 'tls',
+        startedAt: index,
+        host: `h${index}.test`,
+        port: index,
+        verdict: 'allow',
+        reason: 'rule',
+      }),
+    )
+  }
+  const { refused, reached, unseen, processes, failures, omitted, totals } = summary.summary({
+    state: 'open',
+    lines: 0,
+    lost: 0,
+  })
+  t.ok(
+    refused.length <= 1_000 &&
+      reached.length <= 2_000 &&
+      unseen.length <= 500 &&
+      processes.length <= 500 &&
+      failures.length <= 200,
+  )
+  t.ok(omitted.refused > 0 && omitted.reached > 0 && omitted.processes > 0, 'what did not fit is counted')
+  t.match(totals.flows, { allow: 30_000, deny: 30_000 })
+  t.ok(JSON.stringify({ refused, reached, unseen, processes, failures }).length < 2_000_000)
+})
