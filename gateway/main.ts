@@ -5,10 +5,19 @@ import { program } from './cli/program.ts'
 const stopping = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopping.abort(name))
 
+// A fault that nobody caught leaves us in an unknown state: what is protected ends now, and the record says why.
+const faulty = new AbortController()
+process.on('uncaughtException', cause => {
+  process.stderr.write(`tidegate: internal error: ${cause instanceof Error ? cause.stack : String(cause)}\n`)
+  if (faulty.signal.aborted) process.exit(125)
+  faulty.abort(cause)
+})
+
 process.exitCode = await program(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
   signal: stopping.signal,
+  fault: faulty.signal,
 })

@@ -8,6 +8,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly signal: AbortSignal
+  /** Aborted with the cause by a fault of our own that nobody caught: whoever protects something ends it. */
+  readonly fault: AbortSignal
 }
 
 /** One command of the `tidegate` program. */
@@ -27,7 +29,10 @@ export interface Command {
  * `node:util` parseArgs, strict, with our error: one line that says which argument is wrong.
  * @throws GatewayError USAGE
  */
-export function parseArguments<const T extends ParseArgsConfig>(command: string, config: T): ReturnType<typeof parseArgs<T>> {
+export function parseArguments<const T extends ParseArgsConfig>(
+  command: string,
+  config: T,
+): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config)
   } catch (cause) {

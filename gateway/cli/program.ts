@@ -6,11 +6,20 @@ import { version } from './version.ts'
 const commands: Readonly<Record<string, { readonly summary: string; load(): Promise<Command> }>> = {
   run: { summary: 'run a build behind the gateway on this machine', load: async () => (await import('./run.ts')).run },
   check: { summary: 'lint policy files', load: async () => (await import('./check.ts')).check },
-  explain: { summary: 'the decision on one destination, without a network', load: async () => (await import('./explain.ts')).explain },
-  suggest: { summary: 'the smallest policy under which observed jobs would pass', load: async () => (await import('./suggest.ts')).suggest },
+  explain: {
+    summary: 'the decision on one destination, without a network',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  suggest: {
+    summary: 'the smallest policy under which observed jobs would pass',
+    load: async () => (await import('./suggest.ts')).suggest,
+  },
   report: { summary: 'the report of a job from its log', load: async () => (await import('./report.ts')).report },
   verify: { summary: "check a log's hash chain and seal", load: async () => (await import('./verify.ts')).verify },
-  detect: { summary: 'the policy lines a project needs, from its own configuration', load: async () => (await import('./detect.ts')).detect },
+  detect: {
+    summary: 'the policy lines a project needs, from its own configuration',
+    load: async () => (await import('./detect.ts')).detect,
+  },
   import: { summary: "translate another tool's policy", load: async () => (await import('./import.ts')).importPolicy },
 }
 

@@ -99,7 +99,7 @@ class LiveLine implements Progress {
 }
 
 /** `12 allowed · 2 refused · last: evil.example.com`. */
-function renderCounts({ flows, lastRefused }: LiveCounts): string {
+export function renderCounts({ flows, lastRefused }: LiveCounts): string {
   const parts = [`${number(flows.allow)} allowed`]
   if (flows.observe > 0) parts.push(`${number(flows.observe)} observed`)
   parts.push(`${number(flows.deny)} refused`)

@@ -70,7 +70,7 @@ export const findingText: Readonly<Record<Finding, string>> = {
 }
 
 /** What degrades the protection: `details.kind` of an anomaly, the `reason` of the enforcing gauge. */
-export type Degradation = 'log-failure' | 'log-changed' | 'ruleset-changed' | 'capability' | 'restarted' | 'not-proved'
+export type Degradation = 'log-failure' | 'log-changed' | 'ruleset-changed' | 'capability' | 'restarted' | 'not-proved' | 'internal-error'
 
 export const degradationText: Readonly<Record<Degradation, string>> = {
   'log-failure': 'the log could not be written for a while',
@@ -79,6 +79,7 @@ export const degradationText: Readonly<Record<Degradation, string>> = {
   capability: 'a process of the job holds a capability that can leave the wire',
   restarted: 'the gateway was restarted while the job ran',
   'not-proved': 'the wire was not proved',
+  'internal-error': 'the gateway met a fault of its own and ended the job',
 }
 
 /** Where a machine's metadata service answers; it hands out credentials (bypasses.md N16). */

@@ -40,7 +40,7 @@ await t.test('the README speaks only of commands, options and targets that exist
   for (const name of commands) t.match(program, new RegExp(`^  ${name}: \\{`, 'm'), `tidegate ${name}`)
   const usage = text('gateway/cli/run.ts')
   for (const [, option] of readme.matchAll(/tidegate run[^\n]*?(--[a-z-]+)/g))
-    t.ok(usage.includes(option ?? ''), option)
+    t.ok(usage.includes(option ?? ''), `${option}`)
   for (const [, target] of readme.matchAll(/^make ([a-z-]+)/gm))
     t.match(text('Makefile'), new RegExp(`^${target}:`, 'm'))
 })

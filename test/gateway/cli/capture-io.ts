@@ -17,6 +17,7 @@ export function captureIo(): CapturedIo {
     env: {},
     cwd: '/',
     signal,
+    fault: new AbortController().signal,
     out: () => out.join(''),
     err: () => err.join(''),
   }

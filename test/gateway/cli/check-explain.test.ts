@@ -11,7 +11,14 @@ async function run(
   args: readonly string[],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const code = await command.run(args, { stdout, stderr, env: {}, cwd: '/', signal: new AbortController().signal })
+  const code = await command.run(args, {
+    stdout,
+    stderr,
+    env: {},
+    cwd: '/',
+    signal: new AbortController().signal,
+    fault: new AbortController().signal,
+  })
   stdout.end()
   stderr.end()
   return { code, stdout: await text(stdout), stderr: await text(stderr) }

@@ -1,0 +1,180 @@
+import { join } from 'node:path'
+import { checkMachine, findCommand } from '../../sidecar-init/preflight.ts'
+import type { GatewayError } from '../errors.ts'
+import { Enforcement } from '../observe/enforcement.ts'
+import { openMetrics, type Metrics } from '../observe/metrics.ts'
+import type { Policy } from '../policy/policy.ts'
+import { openJobRecord, unixNow, type JobRecord, type RecordEnd } from '../record/job-record.ts'
+import { canShowProgress, openProgress } from '../record/progress.ts'
+import { terminalFor } from '../record/report/terminal.ts'
+import { renderText } from '../record/report/text.ts'
+import { openStatusLine } from '../record/status-line.ts'
+import type { Degradation } from '../record/vocabulary.ts'
+import { start, type Gateway } from '../start.ts'
+import type { Command, Io } from './command.ts'
+import { parseRunArguments, type RunArguments } from './run-arguments.ts'
+import { runCommand, type CommandToRun } from './run-command.ts'
+import { policyOfRun } from './run-policy.ts'
+import { parseUser, readAccounts, type RunUser } from './run-user.ts'
+import { version } from './version.ts'
+
+/** The gateway cannot protect the command; or could not until its end. */
+const notProtected = 125
+/** Something was denied, and `--fail-on-deny` was given. */
+const somethingDenied = 3
+/** Records of runs without `--out`; a job sees this folder empty. */
+export const defaultRecords = '/var/log/tidegate'
+
+const usage = `usage: tidegate run [OPTION…] -- CMD [ARG…]
+
+Runs CMD behind the gateway: in network, mount and pid namespaces of its own, with one wire that ends here. CMD starts only
+when the wire is proved. At the end a summary is printed on stderr. Needs root.
+
+  --policy FILE        the policy (default: tidegate.yaml of this folder)
+  --mode audit|block   instead of the policy's own; audit needs no policy
+  --job NAME           name in log and report (default: the command's)
+  --out DIR            where egress.ndjson, summary.json and summary.md go
+                       (default: a new folder in ${defaultRecords})
+  --fail-on-deny       exit 3 when anything was denied
+  --user USER[:GROUP]  run CMD as this user (default: root without what could leave the wire)
+  --metrics ADDR:PORT  serve /metrics, /healthz and /readyz while CMD runs
+
+Exit: CMD's own; 125 when the gateway cannot protect CMD (it is then not started), 126 and 127 as a shell, 3 see above.
+The files and variables that make toolchains trust the gateway are in /run/tidegate inside the job (docs/trust.md).
+`
+
+/** A user's file paths, environment and options, understood and checked. */
+interface Prepared extends CommandToRun {
+  readonly policy: Policy
+  readonly out: string
+}
+
+export const run: Command = {
+  name: 'run',
+  summary: 'run a build behind the gateway on this machine',
+  usage,
+  exitCodeOf,
+  async run(args, io) {
+    const parsed = parseRunArguments(args, io.cwd)
+    const policy = await policyOfRun(parsed, io.cwd)
+    const user = parsed.user === undefined ? rootUser : parseUser(parsed.user, readAccounts())
+    const environment = { ...io.env, ...user.environment }
+    const tools = checkMachine()
+    findCommand(parsed.command[0], environment['PATH'], io.cwd)
+    const out = parsed.out ?? join(defaultRecords, `${parsed.job}-${new Date().toISOString().replace(/[:.]/g, '')}`)
+    return protect({ args: parsed, policy, out, user, environment }, tools, io)
+  },
+}
+
+const rootUser: RunUser = { uid: 0, gid: 0, groups: [0], environment: {} }
+
+function exitCodeOf({ code }: GatewayError): number {
+  if (code === 'COMMAND_NOT_FOUND') return 127
+  if (code === 'COMMAND_NOT_EXECUTABLE') return 126
+  return notProtected
+}
+
+/** Record, gateway, command: opened in this order, ended in reverse; then the report. */
+async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine>, io: Io): Promise<number> {
+  const { args, policy, out, user, environment } = prepared
+  const warn = (text: string): void => void io.stderr.write(`tidegate: ${text}\n`)
+  const metrics = openMetrics(version)
+  const enforcement = new Enforcement(metrics, policy.mode)
+  const record = await openJobRecord({
+    dir: out,
+    job: args.job,
+    mode: policy.mode,
+    policyDigest: policy.digest,
+    version,
+    now: unixNow,
+    onLogFailure: policy.onLogFailure,
+    extraSinks: [metrics.sink],
+    observer: {
+      written(lines) {
+        metrics.log.written(lines)
+        enforcement.recover('log-failure')
+      },
+      failed(error) {
+        metrics.log.failed(error)
+        enforcement.degrade('log-failure')
+        warn(error.message)
+      },
+    },
+    onTrouble: error => warn(messageOf(error)),
+  })
+  const degrade = (kind: Degradation, note: string): void => {
+    if (!enforcement.degrade(kind)) return
+    record.degrade(kind, note)
+    warn(note)
+  }
+  io.fault.addEventListener('abort', () => degrade('internal-error', messageOf(io.fault.reason)), { once: true })
+  const signal = AbortSignal.any([io.signal, io.fault])
+  const startOptions = {
+    job: args.job,
+    policy,
+    tools,
+    record,
+    metrics,
+    environment,
+    cwd: io.cwd,
+    user,
+    hidden: [defaultRecords],
+    onDegraded: degrade,
+    onWarning: warn,
+  }
+  let code: number
+  {
+    const shown = canShowProgress(io.stderr, io.env, false)
+    using progress = openProgress(io.stderr, shown, unixNow)
+    progress.phase('laying the wire')
+    await using gateway = await startOrSeal(start(startOptions, signal), record)
+    await using _admin = await serveMetrics(args, metrics, signal)
+    progress.clear()
+    using _status = openStatusLine(io.stderr, shown, record.counts, unixNow)
+    code = await runCommand(gateway, prepared, io)
+  }
+  return conclude(await record.seal(), { code, out, wasDegraded: enforcement.wasDegraded, args, policy }, io)
+}
+
+/** A start that fails is the end of the record too. */
+async function startOrSeal(starting: Promise<Gateway>, record: JobRecord): Promise<Gateway> {
+  try {
+    return await starting
+  } catch (cause) {
+    record.degrade('not-proved', messageOf(cause))
+    await record.seal()
+    throw cause
+  }
+}
+
+async function serveMetrics(
+  { metrics: at }: RunArguments,
+  metrics: Metrics,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
+  if (at === undefined) return { [Symbol.asyncDispose]: async () => undefined }
+  const { openAdmin } = await import('../observe/admin.ts')
+  return openAdmin({ host: at.address, port: at.port, metrics, notReady: () => [] }, signal)
+}
+
+interface Outcome {
+  readonly code: number
+  readonly out: string
+  readonly wasDegraded: boolean
+  readonly args: RunArguments
+  readonly policy: Policy
+}
+
+/** Prints the report and finds the exit code: protection first, then `--fail-on-deny`, then the command's own. */
+function conclude({ summary, intact }: RecordEnd, { code, out, wasDegraded, args, policy }: Outcome, io: Io): number {
+  io.stderr.write(`\n${renderText(summary, terminalFor(io.stderr, io.env))}`)
+  io.stderr.write(`  record: ${join(out, 'egress.ndjson')}\n`)
+  const unprotected = wasDegraded || !intact
+  if (unprotected && policy.mode === 'block') return notProtected
+  if (args.failOnDeny && summary.totals.flows.deny > 0) return somethingDenied
+  return code
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
