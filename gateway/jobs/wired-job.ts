@@ -1,0 +1,53 @@
+import type { Address } from '../net/address.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { FlowEvent, OpenFlow, ProcessInfo, Sink } from '../record/event.ts'
+import type { JobRecord } from '../record/job-record.ts'
+import type { Attribute } from './attribution.ts'
+import type { Job, JobSocket, VirtualAddresses } from './job.ts'
+
+/** What a job at the end of a wire is made of. */
+export interface WiredJobParts {
+  readonly name: string
+  readonly policy: Policy
+  readonly address: Address
+  readonly names: VirtualAddresses
+  readonly record: JobRecord
+  readonly attribute: Attribute
+}
+
+/** The job at the end of a wire, as the data path knows it: its record and its processes behind one face. */
+export class WiredJob implements Job {
+  readonly name: string
+  readonly policy: Policy
+  readonly address: Address
+  readonly names: VirtualAddresses
+  readonly sink: Sink
+  readonly #record: JobRecord
+  readonly #attribute: Attribute
+
+  constructor(parts: WiredJobParts) {
+    this.name = parts.name
+    this.policy = parts.policy
+    this.address = parts.address
+    this.names = parts.names
+    this.sink = parts.record.sink
+    this.#record = parts.record
+    this.#attribute = parts.attribute
+  }
+
+  get recordFailed(): boolean {
+    return this.#record.failed
+  }
+
+  openFlow(facts: Omit<FlowEvent, 'startedAt'>): OpenFlow {
+    return this.#record.openFlow(facts)
+  }
+
+  newFlowId(): string {
+    return this.#record.newFlowId()
+  }
+
+  attribute(socket: JobSocket): Promise<ProcessInfo | undefined> {
+    return this.#attribute(socket)
+  }
+}

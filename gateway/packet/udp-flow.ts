@@ -1,0 +1,208 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { GatewayError } from '../errors.ts'
+import type { Job } from '../jobs/job.ts'
+import { familyOf } from '../net/address.ts'
+import { decide } from '../policy/decide.ts'
+import type { Decision, Host } from '../policy/decision.ts'
+import type { OpenFlow } from '../record/event.ts'
+import { type Candidate, chooseCandidates } from '../upstream/candidates.ts'
+import type { Resolver } from '../upstream/outside.ts'
+import { transparentUdpSocket } from './sockets.ts'
+import type { Datagram } from './udp-listener.ts'
+
+/** What may wait while a flow is decided, resolved and dialled, or in a socket that is slow to send. */
+const limits = { waitingDatagrams: 32, queuedBytes: 262_144, dialMs: 10_000 } as const
+
+/** One UDP flow: a socket towards the job that speaks as the destination, and one towards the outside. */
+export interface UdpFlow extends Disposable {
+  /** Milliseconds of `performance.now()` at the last datagram, either way. */
+  readonly lastActive: number
+  /** Takes a datagram that the listener saw: the first, and those that came before the flow had its own socket. */
+  take(data: Buffer): void
+}
+
+/** What one job's flows need. */
+export interface UdpContext {
+  readonly job: Job
+  readonly resolver: Resolver
+}
+
+/** Opens the flow of a first datagram; decides it, and records it once, when it is disposed. `ended` is called when it ends by itself. */
+export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => void): UdpFlow {
+  const { job } = context
+  const { destination } = first
+  const name = job.names.lookup(destination.address)
+  const host: Host = name?.host ?? destination.address
+  const decision: Decision = job.recordFailed
+    ? { verdict: 'deny', reason: 'log-failure', rule: null }
+    : decide(
+        job.policy,
+        name === undefined
+          ? { kind: 'address', transport: 'udp', address: destination.address, port: destination.port }
+          : { kind: 'endpoint', transport: 'udp', host: name.host, port: destination.port },
+      )
+  const record = job.openFlow({
+    layer: 'udp',
+    protocol: 'udp',
+    flow: name?.flow ?? job.newFlowId(),
+    ...(name === undefined ? { address: destination.address } : { host: name.host }),
+    port: destination.port,
+    verdict: decision.verdict,
+    reason: decision.reason,
+    ...(decision.rule === null ? {} : { rule: decision.rule }),
+  })
+  const flow = new Flow(record, job.names.hold(destination.address), ended)
+  void flow.identify(job, first)
+  if (decision.verdict !== 'deny') void flow.open(context, host, first)
+  flow.take(first.data)
+  return flow
+}
+
+class Flow implements UdpFlow {
+  lastActive = performance.now()
+  readonly #record: OpenFlow
+  readonly #hold: Disposable
+  readonly #ended: () => void
+  readonly #stop = new AbortController()
+  #waiting: Buffer[] = []
+  #sockets: readonly Socket[] = []
+  #upstream: Socket | undefined
+  #isDisposed = false
+
+  constructor(record: OpenFlow, hold: Disposable, ended: () => void) {
+    this.#record = record
+    this.#hold = hold
+    this.#ended = ended
+  }
+
+  take(data: Buffer): void {
+    this.lastActive = performance.now()
+    this.#record.sent += data.length
+    if (this.#upstream !== undefined) relay(this.#upstream, data)
+    else if (this.#waiting.length < limits.waitingDatagrams) this.#waiting.push(data)
+  }
+
+  async identify(job: Job, { source, destination }: Datagram): Promise<void> {
+    const process = await job.attribute({ transport: 'udp', source, destination })
+    if (process !== undefined) this.#record.note({ process })
+  }
+
+  async open({ job, resolver }: UdpContext, host: Host, first: Datagram): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(limits.dialMs)])
+    try {
+      const candidates = await this.#candidates(job, resolver, host, first, signal)
+      if (candidates === undefined) return
+      const { socket: upstream, candidate } = await dialUdp(candidates, first, signal)
+      this.#own(upstream)
+      this.#record.note({
+        address: candidate.address,
+        ...(candidate.observed ? { verdict: 'observe', reason: 'private-address' } : {}),
+      })
+      const downstream = await speakAs(first, signal)
+      this.#own(downstream)
+      downstream.on('message', data => this.take(data))
+      upstream.on('message', data => {
+        this.lastActive = performance.now()
+        this.#record.received += data.length
+        relay(downstream, data)
+      })
+      this.#upstream = upstream
+      for (const data of this.#waiting.splice(0)) relay(upstream, data)
+    } catch (cause) {
+      this.#fail(signal.aborted ? signal.reason : cause)
+    }
+  }
+
+  /** The addresses to try; undefined when none may be dialled, which is recorded. */
+  async #candidates(
+    job: Job,
+    resolver: Resolver,
+    host: Host,
+    first: Datagram,
+    signal: AbortSignal,
+  ): Promise<readonly Candidate[] | undefined> {
+    const name = job.names.lookup(first.destination.address)?.host
+    const addresses = name === undefined ? [first.destination.address] : await resolver.resolve(name, signal)
+    const chosen = chooseCandidates({ host, port: first.destination.port, policy: job.policy }, addresses)
+    if ('verdict' in chosen) {
+      this.#record.note({ verdict: chosen.verdict, reason: chosen.reason })
+      return undefined
+    }
+    // The job asked for IPv4; over UDP nobody can tell in time that the other family leads nowhere.
+    return chosen.toSorted(
+      (a, b) => Number(a.observed) - Number(b.observed) || familyOf(a.address) - familyOf(b.address),
+    )
+  }
+
+  #own(socket: Socket): void {
+    if (this.#isDisposed) {
+      socket.close()
+      throw this.#stop.signal.reason
+    }
+    this.#sockets = [...this.#sockets, socket]
+    socket.on('error', cause => this.#fail(cause))
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#isDisposed) return
+    const timedOut = cause instanceof Error && cause.name === 'TimeoutError'
+    const code = cause instanceof GatewayError ? cause.code : timedOut ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNREACHABLE'
+    this.#record.note({ error: code })
+    this[Symbol.dispose]()
+    this.#ended()
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    this.#stop.abort()
+    this.#waiting = []
+    for (const socket of this.#sockets) socket.close()
+    this.#hold[Symbol.dispose]()
+    this.#record[Symbol.dispose]()
+  }
+}
+
+async function dialUdp(
+  candidates: readonly Candidate[],
+  { destination }: Datagram,
+  signal: AbortSignal,
+): Promise<{ readonly socket: Socket; readonly candidate: Candidate }> {
+  let last: unknown
+  for (const candidate of candidates) {
+    const socket = createSocket(familyOf(candidate.address) === 4 ? 'udp4' : 'udp6')
+    try {
+      await connect(socket, destination.port, candidate.address, signal)
+      return { socket, candidate }
+    } catch (cause) {
+      socket.close()
+      if (signal.aborted) throw cause
+      last = cause
+    }
+  }
+  throw new GatewayError('UPSTREAM_UNREACHABLE', 'no address of the destination can be reached by UDP', { cause: last })
+}
+
+/** A socket bound to the address the job meant, connected to the job: the kernel gives it the rest of the flow (TPROXY). */
+async function speakAs({ source, destination }: Datagram, signal: AbortSignal): Promise<Socket> {
+  const socket = createSocket('udp4')
+  try {
+    socket.bind({ fd: transparentUdpSocket(destination.address, destination.port).fd })
+    await connect(socket, source.port, source.address, signal)
+    return socket
+  } catch (cause) {
+    socket.close()
+    throw cause
+  }
+}
+
+async function connect(socket: Socket, port: number, address: string, signal: AbortSignal): Promise<void> {
+  socket.connect(port, address)
+  await once(socket, 'connect', { signal })
+}
+
+/** UDP may lose datagrams, and a queue that grows without end may not be. */
+function relay(socket: Socket, data: Buffer): void {
+  if (socket.getSendQueueSize() <= limits.queuedBytes) socket.send(data)
+}

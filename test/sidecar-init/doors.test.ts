@@ -1,0 +1,44 @@
+import t from 'tap'
+import { namedSockets } from '../../sidecar-init/doors.ts'
+import { aliasesOf, parseMounts } from '../../sidecar-init/mount-table.ts'
+
+t.test('namedSockets(): what variables name, in each spelling', async t => {
+  t.strictSame(
+    namedSockets({
+      DOCKER_HOST: 'unix:///srv/docker.sock',
+      DBUS_SESSION_BUS_ADDRESS: 'unix:path=/srv/bus,guid=7;unix:/srv/other',
+      CONTAINERD_ADDRESS: '/srv/containerd.sock',
+      PATH: '/usr/bin:/bin',
+      TERM: 'xterm',
+      EMPTY: undefined,
+    }),
+    ['/srv/docker.sock', '/srv/bus', '/srv/other', '/srv/containerd.sock'],
+  )
+})
+
+const mounts = parseMounts(
+  [
+    '20 1 8:1 / / rw,relatime - ext4 /dev/a rw',
+    '21 20 0:22 / /run rw shared:5 - tmpfs tmpfs rw',
+    '22 20 0:22 / /srv/root/run rw - tmpfs tmpfs rw',
+    '23 20 0:22 /user/7 /srv/with\\040blank rw - tmpfs tmpfs rw',
+    '24 20 8:1 /srv /mnt rw - ext4 /dev/a rw',
+    '25 20 0:22 /docker.sock /docker.sock rw - tmpfs tmpfs rw',
+  ].join('\n'),
+)
+
+t.test('aliasesOf(): every other mount that shows the file', async t => {
+  const cases: readonly (readonly [path: string, aliases: readonly string[]])[] = [
+    ['/run/docker.sock', ['/srv/root/run/docker.sock', '/docker.sock']],
+    ['/run/user/7/bus', ['/srv/root/run/user/7/bus', '/srv/with blank/bus']],
+    ['/srv/with blank/bus', ['/run/user/7/bus', '/srv/root/run/user/7/bus']],
+    ['/srv/x.sock', ['/mnt/x.sock']],
+    ['/opt/x.sock', []],
+    ['/docker.sock', ['/run/docker.sock', '/srv/root/run/docker.sock']],
+  ]
+  for (const [path, aliases] of cases) t.strictSame(aliasesOf(path, mounts), aliases, path)
+})
+
+t.test('parseMounts(): what is no line of it is left out', async t => {
+  t.strictSame(parseMounts('\nnonsense\n1 2 3 - x\n'), [])
+})
