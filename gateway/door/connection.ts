@@ -1,0 +1,54 @@
+import type { Socket } from 'node:net'
+import type { Job } from '../jobs/job.ts'
+import type { Address } from '../net/address.ts'
+import type { Port } from '../net/port.ts'
+import type { Decision, Destination, Host } from '../policy/decision.ts'
+import type { FlowEvent, OpenFlow, ProcessInfo } from '../record/event.ts'
+import type { Denied } from '../upstream/outside.ts'
+
+/** One accepted connection, and what is known of it before its first byte. */
+export interface Connection {
+  readonly socket: Socket
+  readonly job: Job
+  /** What the policy is asked about. */
+  readonly destination: Extract<Destination, { kind: 'endpoint' | 'address' }>
+  /** The name that the dialled address stands for, else the address. */
+  readonly host: Host
+  readonly port: Port
+  /** The literal address, when `host` is one. */
+  readonly literal: Address | undefined
+  /** The flow of the DNS answer, else a new one. */
+  readonly flow: string
+  readonly process: Promise<ProcessInfo | undefined>
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal
+}
+
+/** Opens the record of a connection that is not (or not yet) HTTP. */
+export async function openRecord(
+  connection: Connection,
+  layer: 'tls' | 'tcp',
+  decision: Decision | undefined,
+  facts: Partial<FlowEvent> = {},
+): Promise<OpenFlow> {
+  const { job, host, port, literal, flow } = connection
+  const process = await connection.process
+  return job.openFlow({
+    layer,
+    flow,
+    host,
+    port,
+    protocol: layer,
+    inspected: false,
+    ...(literal === undefined ? {} : { address: literal }),
+    ...(decision === undefined ? {} : verdictFacts(decision)),
+    ...(process === undefined ? {} : { process }),
+    ...facts,
+  })
+}
+
+/** A decision as fields of the record. */
+export function verdictFacts(decision: Decision | Denied): Partial<FlowEvent> {
+  const { verdict, reason, rule } = decision
+  return { verdict, reason, ...(rule === null ? {} : { rule }) }
+}

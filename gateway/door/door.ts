@@ -1,0 +1,130 @@
+import type { Socket } from 'node:net'
+import type { LeafMint } from '../ca/leaf.ts'
+import type { ErrorCode } from '../errors.ts'
+import { defaultHttpLimits, type HttpLimits } from '../http/context.ts'
+import type { Job, JobSocket } from '../jobs/job.ts'
+import { parseAddress } from '../net/address.ts'
+import { parsePort, type Port } from '../net/port.ts'
+import type { Host } from '../policy/decision.ts'
+import type { Origins } from '../upstream/origins.ts'
+import type { Denied, Dialled, DialTarget } from '../upstream/outside.ts'
+import { Terminator } from './terminate.ts'
+
+/** Bounds of one job's connections. */
+export interface DoorLimits {
+  /** Open at once. */
+  readonly maxConnections: number
+  /** TLS handshakes in flight at once; more wait for their turn. */
+  readonly maxHandshakes: number
+  /** An allowed client's first byte, in milliseconds; clients that connect ahead of need send late. */
+  readonly firstByteMs: number
+  /** The same where the server may be the one to speak first, so that waiting costs the client. */
+  readonly serverFirstMs: number
+  /** The same where the answer is a refusal, which needs the first bytes only to be polite. */
+  readonly refusalMs: number
+  /** From the first byte until the protocol can be told, in milliseconds. */
+  readonly openingMs: number
+  /** A spliced connection without a byte in either direction, in milliseconds. */
+  readonly idleMs: number
+}
+
+const defaultLimits: DoorLimits = {
+  maxConnections: 4096,
+  maxHandshakes: 256,
+  firstByteMs: 30_000,
+  serverFirstMs: 300,
+  refusalMs: 1000,
+  openingMs: 10_000,
+  idleMs: 7_200_000,
+}
+
+/** What the front door of one job needs. */
+export interface DoorOptions {
+  readonly job: Job
+  readonly mint: LeafMint
+  readonly origins: Origins
+  readonly dial: (target: DialTarget, signal: AbortSignal) => Promise<Dialled | Denied>
+  /** Takes over a connection to port 53 of any address. */
+  readonly serveDnsTcp: (socket: Socket) => void
+  readonly limits?: Partial<DoorLimits>
+  readonly httpLimits?: Partial<HttpLimits>
+  /** Told once for each TLS handshake with a client. */
+  readonly onHandshake?: (outcome: 'completed' | ErrorCode) => void
+  /** Told what should never happen; the connection that it happened to is gone. */
+  readonly onFault: (cause: unknown) => void
+  /** Both ends of an accepted connection; under TPROXY the local one is where the job meant to go. The seam of tests. */
+  readonly endpointsOf?: (socket: Socket) => JobSocket | undefined
+}
+
+/** The front door of one job: everything that its connections share. Disposing ends them all. */
+export class Door implements Disposable {
+  readonly job: Job
+  readonly mint: LeafMint
+  readonly origins: Origins
+  readonly dial: DoorOptions['dial']
+  readonly serveDnsTcp: DoorOptions['serveDnsTcp']
+  readonly limits: DoorLimits
+  readonly httpLimits: HttpLimits
+  readonly terminator: Terminator
+  readonly onHandshake: (outcome: 'completed' | ErrorCode) => void
+  readonly onFault: (cause: unknown) => void
+  readonly endpointsOf: (socket: Socket) => JobSocket | undefined
+  readonly #open = new Set<Socket>()
+  readonly #passed = new Set<string>()
+
+  constructor(options: DoorOptions) {
+    this.job = options.job
+    this.mint = options.mint
+    this.origins = options.origins
+    this.dial = options.dial
+    this.serveDnsTcp = options.serveDnsTcp
+    this.limits = { ...defaultLimits, ...options.limits }
+    this.httpLimits = { ...defaultHttpLimits, ...options.httpLimits }
+    this.terminator = new Terminator(options.mint, this.limits.maxHandshakes)
+    this.onHandshake = options.onHandshake ?? (() => {})
+    this.onFault = options.onFault
+    this.endpointsOf = options.endpointsOf ?? endpointsOf
+  }
+
+  /** Connections open now. */
+  get connections(): number {
+    return this.#open.size
+  }
+
+  /** Counts a connection until it closes. False when the job has too many; it is then not counted. */
+  admit(socket: Socket): boolean {
+    if (this.#open.size >= this.limits.maxConnections) return false
+    this.#open.add(socket)
+    socket.once('close', () => this.#open.delete(socket))
+    return true
+  }
+
+  /** Audit mode: remembers that a client of this endpoint refused our certificate. */
+  passFromNowOn(host: Host, port: Port): void {
+    this.#passed.add(`${host} ${port}`)
+  }
+
+  /** Audit mode: did a client of this endpoint refuse our certificate before? */
+  isPassed(host: Host, port: Port): boolean {
+    return this.job.policy.mode === 'audit' && this.#passed.has(`${host} ${port}`)
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#open) socket.destroy()
+  }
+}
+
+/** Both ends of a connection by its socket: the job's own, and where it meant to go. Undefined when it is gone. */
+export function endpointsOf(socket: Socket): JobSocket | undefined {
+  const source = endpoint(socket.remoteAddress, socket.remotePort)
+  const destination = endpoint(socket.localAddress, socket.localPort)
+  if (source === undefined || destination === undefined) return undefined
+  return { transport: 'tcp', source, destination }
+}
+
+function endpoint(address: string | undefined, port: number | undefined): JobSocket['source'] | undefined {
+  // parseAddress unwraps ::ffff:192.0.2.1, as a dual-stack listener reports IPv4 peers.
+  const parsed = address === undefined ? undefined : parseAddress(address)
+  const parsedPort = port === undefined ? undefined : parsePort(port)
+  return parsed === undefined || parsedPort === undefined ? undefined : { address: parsed, port: parsedPort }
+}

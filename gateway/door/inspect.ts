@@ -1,0 +1,143 @@
+import type { TLSSocket } from 'node:tls'
+import { GatewayError } from '../errors.ts'
+import type { HttpContext } from '../http/context.ts'
+import { relayHttp2 } from '../http/h2-relay.ts'
+import { relayHttp1 } from '../http/relay.ts'
+import type { Decision, Host } from '../policy/decision.ts'
+import { hasForbiddenParts } from '../policy/forbidden-parts.ts'
+import type { FlowEvent } from '../record/event.ts'
+import type { Denied } from '../upstream/outside.ts'
+import type { Alpn, Contact, UpstreamPool } from '../upstream/pool.ts'
+import { isDistrust } from './alert.ts'
+import { carry } from './carry.ts'
+import type { ClientHello } from './client-hello.ts'
+import { openRecord, type Connection } from './connection.ts'
+import type { Door } from './door.ts'
+import { ObservedJob } from './observed-job.ts'
+
+/** What the client is told, instead of being carried, once TLS stands. */
+export type Refusal = Denied | GatewayError
+
+/**
+ * Terminates TLS as the host the client means and hands each request on. The origin is contacted first, so that the
+ * client gets the protocol that the origin speaks, or a sentence that says why there is none.
+ */
+export async function inspect(
+  connection: Connection,
+  hello: ClientHello,
+  decision: Decision,
+  door: Door,
+): Promise<void> {
+  const pool = door.origins.pool(connection.host, connection.port, 'https')
+  const contact = await contactOrigin(pool, offeredAlpn(hello), connection.signal)
+  if (connection.signal.aborted) return recordAlone(connection, decision, 'CLIENT_ABORTED')
+  if (contact instanceof GatewayError && mayPassUnread(connection) && clientMayKnowBetter(contact)) {
+    const unread = Buffer.alloc(0)
+    return carry(connection, { protocol: 'tls', decision, error: contact.code, unread }, door)
+  }
+  const refusal = 'alpn' in contact ? undefined : contact
+  const alpn = 'alpn' in contact ? mirrored(hello, contact.alpn) : preferredAlpn(hello)
+  await terminateAndRelay(connection, { hello, decision, alpn, pool, refusal, host: connection.host }, door)
+}
+
+/** How one TLS connection is answered. */
+export interface Answer {
+  readonly hello: ClientHello
+  readonly decision: Decision
+  /** The name or address that we answer as. */
+  readonly host: Host
+  readonly alpn: Alpn | undefined
+  readonly pool: UpstreamPool
+  readonly refusal: Refusal | undefined
+}
+
+/** Handshakes with the client, then relays; a connection on which no request came leaves one `tls` line. */
+export async function terminateAndRelay(connection: Connection, answer: Answer, door: Door): Promise<void> {
+  const { socket, flow, port } = connection
+  const job = new ObservedJob(connection.job)
+  let fault: GatewayError['code'] = 'CLIENT_ABORTED'
+  try {
+    const byName = answer.hello.serverName.kind === 'name'
+    const client = await door.terminator.terminate(socket, { host: answer.host, byName, alpn: answer.alpn })
+    door.onHandshake('completed')
+    // In TLS 1.3 a client may judge our certificate after its own last message: the alert then comes here.
+    client.on('error', cause => {
+      if (isDistrust(cause)) fault = 'CLIENT_REFUSED_CA'
+    })
+    const process = await connection.process
+    const context: HttpContext = {
+      job,
+      host: answer.host,
+      port,
+      scheme: 'https',
+      flow,
+      process,
+      inspected: true,
+      upstream: answer.pool,
+      limits: door.httpLimits,
+      ...(answer.refusal === undefined ? {} : { refusal: answer.refusal }),
+    }
+    await relay(client, context)
+  } catch (cause) {
+    if (!(cause instanceof GatewayError)) throw cause
+    fault = cause.code
+    door.onHandshake(fault)
+  }
+  if (job.flows > 0) return
+  // Node's own client, for one, closes without an alert: in audit no second request may break for it.
+  const isPassed = answer.refusal === undefined && mayPassUnread(connection)
+  if (isPassed) door.passFromNowOn(answer.host, port)
+  await recordAlone(connection, answer.decision, fault, isPassed ? { event: 'inspection-bypassed' } : {})
+}
+
+function relay(client: TLSSocket, context: HttpContext): Promise<void> {
+  return client.alpnProtocol === 'h2' ? relayHttp2(client, context) : relayHttp1(client, context)
+}
+
+async function contactOrigin(
+  pool: UpstreamPool,
+  offered: readonly Alpn[],
+  signal: AbortSignal,
+): Promise<Contact | Refusal> {
+  try {
+    return await pool.contact(offered, signal)
+  } catch (cause) {
+    if (cause instanceof GatewayError) return cause
+    if (signal.aborted) return new GatewayError('CLIENT_ABORTED', 'the client is gone', { cause })
+    throw cause
+  }
+}
+
+async function recordAlone(
+  connection: Connection,
+  decision: Decision,
+  error: GatewayError['code'],
+  facts: Partial<FlowEvent> = {},
+): Promise<void> {
+  using _flow = await openRecord(connection, 'tls', decision, { error, ...facts })
+}
+
+/** The client's offer, ours only, in its order. */
+function offeredAlpn(hello: ClientHello): readonly Alpn[] {
+  return hello.alpn.filter(name => name === 'h2' || name === 'http/1.1')
+}
+
+/** What the origin picked, unless the client never offered it: an origin without ALPN gives a client without it. */
+function mirrored(hello: ClientHello, alpn: Alpn): Alpn | undefined {
+  return hello.alpn.includes(alpn) ? alpn : undefined
+}
+
+/** For a refusal: the protocol that costs least, of those the client speaks. */
+export function preferredAlpn(hello: ClientHello): Alpn | undefined {
+  return hello.alpn.includes('http/1.1') ? 'http/1.1' : mirrored(hello, 'h2')
+}
+
+/** The origin failed in a way that the client itself might not mind: it has roots, pins or certificates of its own. */
+function clientMayKnowBetter(fault: GatewayError): boolean {
+  return fault.code === 'UPSTREAM_CERTIFICATE' || fault.code === 'UPSTREAM_TLS'
+}
+
+/** In audit nothing breaks, so what cannot be opened is passed; but not past a `forbid` rule that must be read for. */
+function mayPassUnread({ job, host, port }: Connection): boolean {
+  return job.policy.mode === 'audit' && !hasForbiddenParts(job.policy, host, port)
+}

@@ -1,0 +1,23 @@
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import { accept } from './accept.ts'
+import type { Door } from './door.ts'
+
+/**
+ * Serves the one listener for every TCP connection of the job. `descriptor` is its bound socket, owned from here on.
+ * Disposing stops it and ends the connections.
+ */
+export async function listen(descriptor: number, door: Door, signal: AbortSignal): Promise<AsyncDisposable> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: 65_536 })
+  server.on('connection', (socket: Socket) => accept(socket, door))
+  server.listen({ fd: descriptor })
+  await once(server, 'listening', { signal })
+  return {
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      door[Symbol.dispose]()
+      await closed
+    },
+  }
+}

@@ -1,0 +1,182 @@
+import type { Socket } from 'node:net'
+import { GatewayError, unreachable } from '../errors.ts'
+import type { HttpContext } from '../http/context.ts'
+import { relayHttp1 } from '../http/relay.ts'
+import type { JobSocket } from '../jobs/job.ts'
+import { decide } from '../policy/decide.ts'
+import type { Decision, Host } from '../policy/decision.ts'
+import { hasForbiddenParts } from '../policy/forbidden-parts.ts'
+import type { ProcessInfo } from '../record/event.ts'
+import { carry } from './carry.ts'
+import { openRecord, type Connection } from './connection.ts'
+import type { Door } from './door.ts'
+import { inspect } from './inspect.ts'
+import { ObservedJob } from './observed-job.ts'
+import type { Opening } from './opening.ts'
+import { peek, type PeekLimits, type Peeked } from './peek.ts'
+import { refuse } from './refuse.ts'
+import { nextStep, type Step } from './step.ts'
+
+const dnsPort = 53
+/** One for all: without it each abort would make an exception of its own, stack and all. */
+const gone = new GatewayError('CLIENT_ABORTED', 'the client is gone')
+
+/**
+ * Carries one TCP connection of the job, from accept to close: whose is it → where did it mean to go → what does the
+ * policy say → how does it begin → inspect, splice, relay or refuse. Owns `socket`, which must be unread and allow half
+ * open. Settles when the connection is over.
+ */
+export async function handleConnection(socket: Socket, door: Door): Promise<void> {
+  // Without a listener an error would end the process. `close` always follows it, and that is where we look.
+  socket.on('error', () => {})
+  const ends = door.endpointsOf(socket)
+  if (ends === undefined) return void socket.destroy()
+  if (ends.source.address !== door.job.address) return turnAway(socket, ends, door)
+  if (ends.destination.port === dnsPort) return door.serveDnsTcp(socket)
+
+  const client = new AbortController()
+  socket.once('close', () => client.abort(gone))
+  const name = door.job.names.lookup(ends.destination.address)
+  using _held = name === undefined ? undefined : door.job.names.hold(ends.destination.address)
+  const { address, port } = ends.destination
+  const connection: Connection = {
+    socket,
+    job: door.job,
+    destination:
+      name === undefined
+        ? { kind: 'address', transport: 'tcp', address, port }
+        : { kind: 'endpoint', transport: 'tcp', host: name.host, port },
+    host: name?.host ?? address,
+    port,
+    literal: name === undefined ? address : undefined,
+    flow: name?.flow ?? door.job.newFlowId(),
+    process: attribute(ends, door),
+    signal: client.signal,
+  }
+
+  if (!door.admit(socket)) {
+    socket.resetAndDestroy()
+    using _flow = await openRecord(connection, 'tcp', undefined, { error: 'LIMIT_REACHED' })
+    return
+  }
+  const decision = decideEndpoint(connection)
+  const peeked = await look(socket, decision, door)
+  const step = nextStep({
+    decision,
+    host: connection.host,
+    isLiteral: connection.literal !== undefined,
+    opening: peeked.opening,
+    isAudit: door.job.policy.mode === 'audit',
+    isPassedHost: door.isPassed(connection.host, connection.port),
+    mustRead: mustBeRead(connection, peeked.opening),
+    ...otherName(connection, peeked.opening),
+  })
+  await obey(step, { connection, decision, peeked }, door)
+}
+
+/** Not knowing the process is no reason to lose its connection. */
+async function attribute(ends: JobSocket, door: Door): Promise<ProcessInfo | undefined> {
+  try {
+    return await door.job.attribute(ends)
+  } catch (cause) {
+    door.onFault(cause)
+    return undefined
+  }
+}
+
+interface Routed {
+  readonly connection: Connection
+  readonly decision: Decision
+  readonly peeked: Peeked
+}
+
+async function obey(step: Step, { connection, decision, peeked }: Routed, door: Door): Promise<void> {
+  switch (step.do) {
+    case 'inspect':
+      return inspect(connection, step.hello, decision, door)
+    case 'splice':
+      return carry(connection, { ...step, decision, unread: peeked.unread }, door)
+    case 'relay':
+      return relayPlain(connection, decision, door)
+    case 'refuse':
+      return refuse(connection, peeked.opening, step.denied, door)
+    case 'close': {
+      const error = connection.signal.aborted || connection.socket.readableEnded ? 'CLIENT_ABORTED' : 'CLIENT_TIMEOUT'
+      connection.socket.destroy()
+      using _flow = await openRecord(connection, 'tcp', decision, { error })
+      return
+    }
+    default:
+      return unreachable(step)
+  }
+}
+
+/** A log that cannot be written lets nothing new through; else the policy decides on the name, or on the address. */
+function decideEndpoint({ job, destination }: Connection): Decision {
+  return job.recordFailed ? { verdict: 'deny', reason: 'log-failure', rule: null } : decide(job.policy, destination)
+}
+
+/** In audit a connection may go on under another name than it was dialled by: `forbid` must hold for that name too. */
+function otherName({ job, host, port }: Connection, opening: Opening): { readonly otherName?: Decision } {
+  if (opening.kind !== 'tls' || opening.hello.serverName.kind !== 'name') return {}
+  const asked = opening.hello.serverName.host
+  if (asked === host) return {}
+  return { otherName: decide(job.policy, { kind: 'endpoint', transport: 'tcp', host: asked, port }) }
+}
+
+/** Forbidden parts of the host that was dialled, or of the one that TLS asks for, are looked for in each request. */
+function mustBeRead({ job, host, port }: Connection, opening: Opening): boolean {
+  const hosts = new Set<Host>([host])
+  if (opening.kind === 'tls' && opening.hello.serverName.kind === 'name') hosts.add(opening.hello.serverName.host)
+  return [...hosts].some(one => hasForbiddenParts(job.policy, one, port))
+}
+
+/** Looks at the first bytes for as long as they can change anything. */
+async function look(socket: Socket, decision: Decision, door: Door): Promise<Peeked> {
+  const limits = peekLimits(decision, door)
+  return limits === undefined ? { opening: { kind: 'silent' }, unread: Buffer.alloc(0) } : peek(socket, limits)
+}
+
+function peekLimits(decision: Decision, { limits }: Door): PeekLimits | undefined {
+  const { openingMs } = limits
+  if (decision.verdict === 'deny') return { firstByteMs: limits.refusalMs, openingMs: limits.refusalMs }
+  const { raw, inspectTls, passTls, http } = decision.carriage
+  if (!raw) return { firstByteMs: limits.firstByteMs, openingMs }
+  return inspectTls || passTls || http ? { firstByteMs: limits.serverFirstMs, openingMs } : undefined
+}
+
+async function relayPlain(connection: Connection, decision: Decision, door: Door): Promise<void> {
+  const { host, port, flow } = connection
+  const job = new ObservedJob(connection.job)
+  const process = await connection.process
+  const upstream = door.origins.pool(host, port, 'http')
+  const context: HttpContext = {
+    job,
+    host,
+    port,
+    scheme: 'http',
+    flow,
+    process,
+    inspected: false,
+    upstream,
+    limits: door.httpLimits,
+  }
+  await relayHttp1(connection.socket, context)
+  if (job.flows > 0) return
+  using _flow = await openRecord(connection, 'tcp', decision, { error: 'CLIENT_ABORTED' })
+}
+
+/** Somebody who is not the job, on the job's wire. */
+function turnAway(socket: Socket, ends: JobSocket, door: Door): void {
+  socket.resetAndDestroy()
+  const { address, port } = ends.destination
+  using _flow = door.job.openFlow({
+    layer: 'tcp',
+    flow: door.job.newFlowId(),
+    address,
+    port,
+    protocol: 'tcp',
+    verdict: 'deny',
+    reason: 'job-unknown',
+  })
+}

@@ -1,0 +1,71 @@
+import type { Socket } from 'node:net'
+import type { ErrorCode } from '../errors.ts'
+import type { OpenFlow } from '../record/event.ts'
+
+/** The two ends of a connection that is carried as it is; the splice owns both. */
+export interface Ends {
+  readonly client: Socket
+  readonly origin: Socket
+  /** What the client said before, to be sent first. */
+  readonly unread: Buffer
+  /** Milliseconds without a byte in either direction until both ends are closed. */
+  readonly idleMs: number
+}
+
+/**
+ * Copies bytes both ways until both directions have ended, counting them in `flow`. A closed direction is closed on the
+ * other side too, and only it; a reset on one side is a reset on the other; a slow reader slows the writer.
+ * Settles when both sockets are closed. The code says what ended it early, if anything did.
+ */
+export async function splice(ends: Ends, flow: OpenFlow): Promise<ErrorCode | undefined> {
+  const { client, origin } = ends
+  let fault: ErrorCode | undefined
+  const fail = (code: ErrorCode): void => {
+    fault ??= code
+    // A reset tells the other side that bytes may be missing; a plain end would claim that these were all.
+    client.resetAndDestroy()
+    origin.resetAndDestroy()
+  }
+  client.on('error', () => fail('CLIENT_ABORTED'))
+  origin.on('error', () => fail('UPSTREAM_TRUNCATED'))
+  const idle = setTimeout(() => fail('CLIENT_TIMEOUT'), ends.idleMs)
+
+  if (ends.unread.length > 0) {
+    flow.sent += ends.unread.length
+    origin.write(ends.unread)
+  }
+  const closed = Promise.all([closeOf(client), closeOf(origin)])
+  copy(client, origin, count => {
+    flow.sent += count
+    idle.refresh()
+  })
+  copy(origin, client, count => {
+    flow.received += count
+    idle.refresh()
+  })
+  await closed
+  clearTimeout(idle)
+  return fault
+}
+
+function copy(from: Socket, to: Socket, onBytes: (count: number) => void): void {
+  from.on('data', (chunk: Buffer) => {
+    onBytes(chunk.length)
+    if (!to.write(chunk)) from.pause()
+  })
+  to.on('drain', () => from.resume())
+  from.once('end', () => to.end())
+  from.once('close', () => {
+    if (!to.writableEnded) to.destroy()
+  })
+  if (from.readableEnded) to.end()
+  if (from.destroyed) to.destroy()
+  from.resume()
+}
+
+function closeOf(socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    if (socket.closed) resolve()
+    else socket.once('close', () => resolve())
+  })
+}

@@ -1,0 +1,234 @@
+import { withoutHttp3 } from './alt-svc.ts'
+import { readConnection, readExpect, readLength, readMediaTypes, readUpgrade } from './field-values.ts'
+import { carriageReturn, colon, equalsToken, lineFeed, octetClass, space, tab, token, value } from './octets.ts'
+
+/** Why a head is refused. Closed set, named in the refusal's sentence. */
+export type HeadFault =
+  | 'start-line'
+  | 'version'
+  | 'line-break'
+  | 'control-character'
+  | 'field-name'
+  | 'folded-line'
+  | 'content-length'
+  | 'transfer-encoding'
+  | 'host'
+  | 'connection'
+  | 'line-too-long'
+  | 'head-too-long'
+  | 'too-many-fields'
+
+/** How much of a head is read before it is given up. */
+export interface HeadBounds {
+  readonly maxHead: number
+  readonly maxLine: number
+  readonly maxFields: number
+}
+
+/** A stretch of a head that must not pass, and what goes in its place. */
+export interface Cut {
+  readonly start: number
+  readonly end: number
+  readonly instead: string
+}
+
+/** What the fields of one head say about framing and routing. Everything else passes unread. */
+export class Fields {
+  /** Offset just after the empty line; 0 while the head is incomplete. */
+  end = 0
+  fault: HeadFault | undefined
+  /** Bytes; -1 when absent. */
+  contentLength = -1
+  chunked = false
+  /** `Host` as sent, without surrounding white space. */
+  host: string | undefined
+  close = false
+  keepAlive = false
+  upgrade: 'none' | 'websocket' | 'h2c' | 'other' = 'none'
+  /** `Connection` names `upgrade`; without it a server must not look at the offer (RFC 9110 §7.8). */
+  connectionUpgrade = false
+  expectContinue = false
+  /** `Content-Type` or `Accept` names a DNS media type. */
+  dnsMedia = false
+  /** NTLM or Negotiate: the connection itself is being authenticated, so nobody else may use it. */
+  boundAuthentication = false
+  /** In the order of the head. */
+  cuts: Cut[] | undefined
+}
+
+/** Reads the fields of a head from `at` on into `fields`, up to the empty line. `at` is where the first line after the start line begins. */
+export function readFields(bytes: Buffer, at: number, isRequest: boolean, bounds: HeadBounds, fields: Fields): void {
+  let lineStart = at
+  for (let count = 0; ; count += 1) {
+    const first = bytes[lineStart]
+    if (first === undefined) return
+    if (first === carriageReturn) {
+      const second = bytes[lineStart + 1]
+      if (second === undefined) return
+      if (second !== lineFeed) return fail(fields, 'line-break')
+      fields.end = lineStart + 2
+      return
+    }
+    if (count >= bounds.maxFields) return fail(fields, 'too-many-fields')
+    lineStart = readLine(bytes, lineStart, isRequest, bounds, fields)
+    if (lineStart < 0) return
+  }
+}
+
+/** One field line; the offset of the next, or -1 when the line is incomplete or at fault. */
+function readLine(bytes: Buffer, start: number, isRequest: boolean, bounds: HeadBounds, fields: Fields): number {
+  const limit = Math.min(bytes.length, start + bounds.maxLine)
+  let at = start
+  while (at < limit && ((octetClass[bytes[at] ?? 0] ?? 0) & token) !== 0) at += 1
+  if (at === limit) return incomplete(limit, start, bounds, fields)
+  if (bytes[at] !== colon || at === start) return fault(fields, nameFault(bytes, start, at))
+  const nameEnd = at
+
+  at += 1
+  while (at < limit && ((octetClass[bytes[at] ?? 0] ?? 0) & value) !== 0) at += 1
+  if (at === limit || (at + 1 === limit && bytes[at] === carriageReturn))
+    return incomplete(limit, start, bounds, fields)
+  if (bytes[at] !== carriageReturn) return fault(fields, bytes[at] === lineFeed ? 'line-break' : 'control-character')
+  if (bytes[at + 1] !== lineFeed) return fault(fields, 'line-break')
+
+  const interpreted = isRequest
+    ? readRequestField(bytes, start, nameEnd, at, fields)
+    : readResponseField(bytes, start, nameEnd, at, fields)
+  if (interpreted !== undefined) return fault(fields, interpreted)
+  return at + 2
+}
+
+function nameFault(bytes: Buffer, start: number, at: number): HeadFault {
+  const octet = bytes[at]
+  if (octet === lineFeed || octet === carriageReturn) return at === start ? 'line-break' : 'field-name'
+  return at === start && (octet === space || octet === tab) ? 'folded-line' : 'field-name'
+}
+
+function readRequestField(
+  bytes: Buffer,
+  start: number,
+  nameEnd: number,
+  end: number,
+  fields: Fields,
+): HeadFault | undefined {
+  switch (nameEnd - start) {
+    case 4:
+      if (!equalsToken(bytes, start, 'host')) return undefined
+      if (fields.host !== undefined) return 'host'
+      fields.host = valueText(bytes, nameEnd, end)
+      return undefined
+    case 6:
+      if (equalsToken(bytes, start, 'accept')) readMediaTypes(valueText(bytes, nameEnd, end), fields)
+      else if (equalsToken(bytes, start, 'expect')) readExpect(valueText(bytes, nameEnd, end), fields)
+      return undefined
+    case 7:
+      if (equalsToken(bytes, start, 'upgrade')) readUpgrade(valueText(bytes, nameEnd, end), start, end + 2, fields)
+      return undefined
+    case 12:
+      if (equalsToken(bytes, start, 'content-type')) readMediaTypes(valueText(bytes, nameEnd, end), fields)
+      return undefined
+    case 13:
+      if (equalsToken(bytes, start, 'authorization')) readAuthentication(bytes, nameEnd, end, fields)
+      return undefined
+    case 14:
+      if (equalsToken(bytes, start, 'http2-settings')) cut(fields, start, end + 2)
+      break
+    default:
+  }
+  if (nameEnd - start > 6 && equalsToken(bytes, start, 'proxy-')) cut(fields, start, end + 2)
+  return readFramingField(bytes, start, nameEnd, end, fields)
+}
+
+function readResponseField(
+  bytes: Buffer,
+  start: number,
+  nameEnd: number,
+  end: number,
+  fields: Fields,
+): HeadFault | undefined {
+  switch (nameEnd - start) {
+    case 7:
+      if (equalsToken(bytes, start, 'alt-svc')) cutAlternatives(valueText(bytes, nameEnd, end), start, end, fields)
+      return undefined
+    case 12:
+      if (equalsToken(bytes, start, 'content-type')) readMediaTypes(valueText(bytes, nameEnd, end), fields)
+      return undefined
+    case 16:
+      if (equalsToken(bytes, start, 'www-authenticate')) readAuthentication(bytes, nameEnd, end, fields)
+      return undefined
+    default:
+      return readFramingField(bytes, start, nameEnd, end, fields)
+  }
+}
+
+/** The fields that say where a message ends. Any spelling but the one that all parsers read alike is a fault (T10). */
+function readFramingField(
+  bytes: Buffer,
+  start: number,
+  nameEnd: number,
+  end: number,
+  fields: Fields,
+): HeadFault | undefined {
+  switch (nameEnd - start) {
+    case 10:
+      return equalsToken(bytes, start, 'connection')
+        ? readConnection(valueText(bytes, nameEnd, end), start, end + 2, fields)
+        : undefined
+    case 14:
+      return equalsToken(bytes, start, 'content-length')
+        ? readLength(valueText(bytes, nameEnd, end), fields)
+        : undefined
+    case 17:
+      if (!equalsToken(bytes, start, 'transfer-encoding')) return undefined
+      if (fields.chunked || valueText(bytes, nameEnd, end) !== 'chunked') return 'transfer-encoding'
+      fields.chunked = true
+      return undefined
+    default:
+      return undefined
+  }
+}
+
+function readAuthentication(bytes: Buffer, nameEnd: number, end: number, fields: Fields): void {
+  if (/^(?:ntlm|negotiate)\b/i.test(valueText(bytes, nameEnd, end))) fields.boundAuthentication = true
+}
+
+function cutAlternatives(text: string, start: number, end: number, fields: Fields): void {
+  const kept = withoutHttp3(text)
+  if (kept !== text) cut(fields, start, end + 2, kept === undefined ? '' : `Alt-Svc: ${kept}\r\n`)
+}
+
+/** The value of a field line without the white space around it, one character per octet. */
+function valueText(bytes: Buffer, nameEnd: number, end: number): string {
+  let from = nameEnd + 1
+  let to = end
+  while (from < to && isBlank(bytes[from])) from += 1
+  while (to > from && isBlank(bytes[to - 1])) to -= 1
+  return latin1(bytes, from, to)
+}
+
+/** One character per octet. */
+export function latin1(bytes: Buffer, from: number, to: number): string {
+  return bytes.toString('latin1', from, to)
+}
+
+function isBlank(octet: number | undefined): boolean {
+  return octet === space || octet === tab
+}
+
+function cut(fields: Fields, start: number, end: number, instead = ''): void {
+  ;(fields.cuts ??= []).push({ start, end, instead })
+}
+
+function incomplete(limit: number, start: number, bounds: HeadBounds, fields: Fields): number {
+  if (limit - start >= bounds.maxLine) fields.fault = 'line-too-long'
+  return -1
+}
+
+function fault(fields: Fields, kind: HeadFault): -1 {
+  fields.fault = kind
+  return -1
+}
+
+function fail(fields: Fields, kind: HeadFault): void {
+  fields.fault = kind
+}

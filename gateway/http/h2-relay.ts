@@ -1,0 +1,157 @@
+import { performServerHandshake, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import { GatewayError } from '../errors.ts'
+import type { Decision } from '../policy/decision.ts'
+import type { Denied } from '../upstream/outside.ts'
+import type { HttpContext, HttpLimits } from './context.ts'
+import { answerRefusal } from './h2-answer.ts'
+import { readRequest, withSensitivity, type H2Request, type RawFields } from './h2-fields.ts'
+import { originSessions, type OriginSessions } from './h2-origin.ts'
+import { H2Stream, type H2Exchange } from './h2-stream.ts'
+import { judgeRequest, refuse, type Judged } from './judge.ts'
+
+/** Streams that one client connection may have open at once. */
+const maxStreams = 256
+/** Streams that a client may reset: a burst, and then so many a second (CVE-2023-44487). */
+const resetBurst = 1000
+const resetsPerSecond = 50
+
+/**
+ * Windows for what clients send. A stream's stays at the protocol's own 65,535: what is under way then fits into the
+ * buffers of the two sockets. Where it does not, curl 7.88 (Debian 12, and git with it) sends a part of an upload twice.
+ */
+const streamWindow = 65_535
+const sessionWindow = 4 * 1024 * 1024
+
+/**
+ * Relays HTTP/2 between one client connection and its origin until the connection ends; each stream is decided on its
+ * own. Owns `client`, a TLS socket on which `h2` was agreed. Settles when the client connection is closed, and never
+ * rejects: what went wrong is in the record.
+ */
+export async function relayHttp2(client: Socket, context: HttpContext): Promise<void> {
+  // HTTP/2 knows no half-open connection, and Node's session would never notice one.
+  client.allowHalfOpen = false
+  const session = performServerHandshake(client, sessionOptions(context.limits))
+  session.setLocalWindowSize(sessionWindow)
+  const sessions = originSessions(context.upstream)
+  // `close` follows, and each stream's record says how it ended; an unheard error would end the process.
+  session.on('error', () => {})
+  session.on('stream', (stream, headers, _flags, raw) => beginStream(stream, headers, raw, context, sessions))
+  session.setTimeout(context.limits.idleMs, () => closeWhenIdle(session, context.limits))
+  // Not events.once: that rejects when an `error` comes first, as with a client that resets.
+  if (!session.destroyed) await new Promise<void>(closed => session.once('close', () => closed()))
+}
+
+function sessionOptions(limits: HttpLimits) {
+  return {
+    settings: {
+      enableConnectProtocol: false,
+      initialWindowSize: streamWindow,
+      maxConcurrentStreams: maxStreams,
+      maxHeaderListSize: limits.maxRequestHead,
+    },
+    maxHeaderListPairs: limits.maxFields,
+    maxSessionInvalidFrames: 100,
+    maxSessionRejectedStreams: 100,
+    maxSessionMemory: 16,
+    streamResetBurst: resetBurst,
+    streamResetRate: resetsPerSecond,
+    strictSingleValueFields: false,
+  }
+}
+
+/** Without traffic: between streams the connection is closed in good order; under a stream it has stalled. */
+function closeWhenIdle(session: Http2Session, limits: HttpLimits): void {
+  session.close()
+  session.setTimeout(limits.stallMs, () => session.destroy())
+}
+
+function beginStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  raw: RawFields,
+  context: HttpContext,
+  sessions: OriginSessions,
+): void {
+  // `close` follows with the code.
+  stream.on('error', () => {})
+  if (stream.destroyed || stream.closed) return
+  const request = readRequest(raw, context.scheme)
+  const judged = judgeStream(context, request)
+  const exchange = openExchange(request, judged, withSensitivity(raw, headers), context)
+  const refusal = context.refusal ?? (judged.decision.verdict === 'deny' ? judged.decision : undefined)
+  if (refusal === undefined) {
+    return new H2Stream(stream, exchange, context, sessions).start()
+  }
+  refuseStream(stream, exchange, refusal)
+}
+
+function refuseStream(
+  stream: ServerHttp2Stream,
+  { flow, about, request }: H2Exchange,
+  refusal: Denied | GatewayError,
+): void {
+  if (refusal instanceof GatewayError) flow.note({ error: refusal.code })
+  else flow.note(verdictOf(refusal))
+  flow.note({ status: answerRefusal(stream, about, refusal, request.isGrpc) })
+  stream.once('close', () => flow[Symbol.dispose]())
+}
+
+/** A head that names two hosts, or another scheme, is refused before anything else is asked of it (T3). */
+function judgeStream(context: HttpContext, request: H2Request): Judged {
+  const judged = judgeRequest(context, request)
+  // A tunnel inside a tunnel is never opened, in no mode (T8).
+  if (request.method === 'CONNECT') return { ...judged, decision: { verdict: 'deny', reason: 'method', rule: null } }
+  if (!request.isAmbiguous || judged.decision.verdict === 'deny') return judged
+  const { policy } = context.job
+  if (policy.mode === 'audit' && request.otherAuthority !== undefined) {
+    // Forbidden hosts stay forbidden, whichever of the two fields names them.
+    const other = judgeRequest(context, { ...request, authority: request.otherAuthority })
+    if (other.decision.verdict === 'deny') return other
+  }
+  return { ...judged, decision: refuse(policy, 'malformed') }
+}
+
+function openExchange(request: H2Request, judged: Judged, fields: RawFields, context: HttpContext): H2Exchange {
+  const { job, host, port, flow, process } = context
+  const { decision, path, scheme } = judged
+  const { method, authority } = request
+  const isElsewhere = decision.reason === 'host-mismatch' && authority !== undefined
+  return {
+    request,
+    judged,
+    fields,
+    about: {
+      job: job.name,
+      mode: job.policy.mode,
+      scheme,
+      host,
+      port,
+      method,
+      ...(path === undefined ? {} : { path }),
+      ...(isElsewhere ? { authority } : {}),
+      ...(request.isAmbiguous ? { fault: 'authority' } : {}),
+    },
+    flow: job.openFlow({
+      layer: 'http',
+      flow,
+      host,
+      port,
+      protocol: 'h2',
+      method,
+      path: path ?? withoutQuery(request.target),
+      inspected: context.inspected,
+      ...verdictOf(decision),
+      ...(process === undefined ? {} : { process }),
+    }),
+  }
+}
+
+function verdictOf({ verdict, reason, rule }: Decision) {
+  return { verdict, reason, ...(rule === null ? {} : { rule }) }
+}
+
+function withoutQuery(target: string): string {
+  const queryAt = target.indexOf('?')
+  return queryAt < 0 ? target : target.slice(0, queryAt)
+}

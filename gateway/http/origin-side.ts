@@ -1,0 +1,72 @@
+import { GatewayError } from '../errors.ts'
+import type { Denied } from '../upstream/outside.ts'
+import type { Reuse, UpstreamConnection } from '../upstream/pool.ts'
+import type { HttpContext } from './context.ts'
+import type { LegOwner } from './leg-owner.ts'
+import { OriginLeg } from './origin-leg.ts'
+
+/** The connection to the origin that one client connection uses, reached when first needed, and given back at the end. */
+export class OriginSide implements Disposable {
+  readonly #context: HttpContext
+  readonly #owner: LegOwner
+  readonly #gone = new AbortController()
+  #leg: OriginLeg | undefined
+
+  constructor(context: HttpContext, owner: LegOwner) {
+    this.#context = context
+    this.#owner = owner
+  }
+
+  get leg(): OriginLeg | undefined {
+    return this.#leg
+  }
+
+  /** Reaches the origin: the leg, or why there is none; undefined when this was disposed in the meantime. Never rejects. */
+  async reach(reuse: Reuse): Promise<OriginLeg | Denied | GatewayError | undefined> {
+    const { signal } = this.#gone
+    const reached = await connect(this.#context, reuse, signal)
+    if (reached instanceof GatewayError || 'verdict' in reached) return signal.aborted ? undefined : reached
+    if (signal.aborted) {
+      this.#context.upstream.release(reached)
+      return undefined
+    }
+    this.#leg = new OriginLeg(reached, this.#owner, this.#context.limits)
+    return this.#leg
+  }
+
+  /** Breaks the connection off, so that the origin sees a request that was not finished. */
+  drop(): void {
+    this.#leg?.destroy()
+    this.#leg = undefined
+  }
+
+  /** Lets what is written arrive, then ends the connection: the client has left a tunnel in peace. */
+  part(): void {
+    this.#leg?.detach().socket.destroySoon()
+    this.#leg = undefined
+  }
+
+  /** Between two exchanges the connection goes back to the pool; else it is broken off. */
+  [Symbol.dispose](): void {
+    this.#gone.abort()
+    if (this.#leg?.isIdle === true && !this.#leg.isBound) this.#context.upstream.release(this.#leg.detach())
+    else this.#leg?.destroy()
+    this.#leg = undefined
+  }
+}
+
+async function connect(
+  context: HttpContext,
+  reuse: Reuse,
+  signal: AbortSignal,
+): Promise<UpstreamConnection | Denied | GatewayError> {
+  const deadline = AbortSignal.timeout(context.limits.connectMs)
+  try {
+    return await context.upstream.acquire('http/1.1', reuse, AbortSignal.any([signal, deadline]))
+  } catch (cause) {
+    if (cause instanceof GatewayError) return cause
+    const code = deadline.aborted ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNREACHABLE'
+    const what = cause instanceof Error ? cause.message : String(cause)
+    return new GatewayError(code, `cannot reach ${context.host} port ${context.port}: ${what}`, { cause })
+  }
+}
