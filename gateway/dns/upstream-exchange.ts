@@ -1,0 +1,199 @@
+import type { ErrorCode } from '../errors.ts'
+import { rcode } from './rcode.ts'
+import { isTruncated, readRcode, readResponse, type UpstreamAnswer } from './response.ts'
+import type { UpstreamQuestion } from './upstream-question.ts'
+import { askOverTcp } from './upstream-tcp.ts'
+import { UpstreamUdp, type ResolverAddress } from './upstream-udp.ts'
+
+/** What became of a question: an answer (NXDOMAIN is one), or nothing that can be believed. */
+export type Exchanged =
+  | { readonly kind: 'answer'; readonly answer: UpstreamAnswer }
+  /** `rcode` is what the last resolver said, if any said something. */
+  | { readonly kind: 'failure'; readonly code: ErrorCode; readonly rcode: number | undefined }
+
+/** When to ask again and when to stop; milliseconds. */
+export interface Patience {
+  /** How long one try waits before the next begins; late answers to earlier tries still count. */
+  readonly tryMs: number
+  /** How often each resolver is tried. */
+  readonly tries: number
+  /** The whole exchange. A stub resolver waits 5 s, so stay below. */
+  readonly deadlineMs: number
+}
+
+const maxExchanges = 4_096
+const maxTcp = 64
+const tickMs = 50
+
+/** One resolver and what was learned about it. */
+interface Resolver {
+  readonly address: ResolverAddress
+  readonly udp: UpstreamUdp
+  /** False once it answered FORMERR to EDNS and not without. */
+  edns: boolean
+}
+
+/** Asks the resolvers of the machine, in their order, beginning with the one that answered last. Owns their sockets. */
+export class UpstreamExchange implements Disposable {
+  readonly #resolvers: readonly Resolver[]
+  readonly #patience: Patience
+  readonly #now: () => number
+  /** The oldest first. */
+  readonly #running = new Set<Exchange>()
+  #preferred = 0
+  #tcp = 0
+  #ticking: NodeJS.Timeout | undefined
+
+  constructor(addresses: readonly ResolverAddress[], patience: Patience, now: () => number) {
+    this.#resolvers = addresses.map(address => ({ address, udp: new UpstreamUdp(address, now), edns: true }))
+    this.#patience = patience
+    this.#now = now
+  }
+
+  /** Calls back once, within `deadlineMs`, never before it returns. */
+  ask(question: UpstreamQuestion, onDone: (exchanged: Exchanged) => void): void {
+    if (this.#running.size >= maxExchanges) {
+      queueMicrotask(() => onDone({ kind: 'failure', code: 'LIMIT_REACHED', rcode: undefined }))
+      return
+    }
+    const exchange: Exchange = new Exchange(question, {
+      resolvers: this.#resolvers,
+      patience: this.#patience,
+      first: this.#preferred,
+      startedAt: this.#now(),
+      askTcp: async (resolver, signal) => this.#askTcp(resolver, question, signal),
+      onDone: (exchanged, resolver) => {
+        this.#running.delete(exchange)
+        if (resolver !== undefined) this.#preferred = resolver
+        onDone(exchanged)
+      },
+    })
+    this.#running.add(exchange)
+    exchange.begin()
+    // One timer for all: setting and clearing two for each question costs more than the question.
+    this.#ticking ??= setInterval(() => this.#tick(), tickMs)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#ticking)
+    for (const exchange of this.#running) exchange.stop()
+    for (const { udp } of this.#resolvers) udp[Symbol.dispose]()
+  }
+
+  #tick(): void {
+    const now = this.#now()
+    for (const exchange of this.#running) exchange.tick(now)
+    if (this.#running.size > 0) return
+    clearInterval(this.#ticking)
+    this.#ticking = undefined
+  }
+
+  async #askTcp(resolver: Resolver, question: UpstreamQuestion, signal: AbortSignal): Promise<Buffer | undefined> {
+    if (this.#tcp >= maxTcp) return undefined
+    this.#tcp += 1
+    try {
+      return await askOverTcp(resolver.address, question, signal)
+    } finally {
+      this.#tcp -= 1
+    }
+  }
+}
+
+interface ExchangeOptions {
+  readonly resolvers: readonly Resolver[]
+  readonly patience: Patience
+  /** Index of the resolver to begin with. */
+  readonly first: number
+  readonly startedAt: number
+  readonly askTcp: (resolver: Resolver, signal: AbortSignal) => Promise<Buffer | undefined>
+  /** `resolver` is the index of the one that answered. */
+  readonly onDone: (exchanged: Exchanged, resolver?: number) => void
+}
+
+/** The tries for one question; the first answer that can be believed ends it. */
+class Exchange {
+  readonly #question: UpstreamQuestion
+  readonly #options: ExchangeOptions
+  readonly #forget: (() => void)[] = []
+  #abortTcp: AbortController | undefined
+  #tried = 0
+  #open = 0
+  #said: number | undefined
+  #ended = false
+
+  constructor(question: UpstreamQuestion, options: ExchangeOptions) {
+    this.#question = question
+    this.#options = options
+  }
+
+  begin(): void {
+    this.#try()
+  }
+
+  /** Begins the next try, or gives up, when it is time. */
+  tick(now: number): void {
+    const { startedAt, patience } = this.#options
+    if (now - startedAt >= patience.deadlineMs) this.#giveUp('UPSTREAM_TIMEOUT')
+    else if (this.#abortTcp === undefined && now - startedAt >= this.#tried * patience.tryMs) this.#try()
+  }
+
+  stop(): void {
+    this.#giveUp('UPSTREAM_UNREACHABLE')
+  }
+
+  #try(): void {
+    const { resolvers, patience, first } = this.#options
+    const index = (first + this.#tried) % resolvers.length
+    const resolver = resolvers[index]
+    if (resolver === undefined || this.#tried >= patience.tries * resolvers.length) {
+      if (this.#open === 0) this.#giveUp('UPSTREAM_UNREACHABLE')
+      return
+    }
+    this.#tried += 1
+    this.#send(resolver, index, resolver.edns)
+  }
+
+  #send(resolver: Resolver, index: number, edns: boolean): void {
+    this.#open += 1
+    const forget = resolver.udp.send(this.#question, edns, message => {
+      this.#open -= 1
+      if (message === undefined) return this.#try()
+      const code = readRcode(message)
+      if (code === rcode.formErr && edns) return this.#send(resolver, index, false)
+      resolver.edns = edns
+      if (isTruncated(message)) void this.#retryOverTcp(resolver, index)
+      else this.#take(message, code, index)
+    })
+    this.#forget.push(forget)
+  }
+
+  async #retryOverTcp(resolver: Resolver, index: number): Promise<void> {
+    this.#open += 1
+    this.#abortTcp ??= new AbortController()
+    const message = await this.#options.askTcp(resolver, this.#abortTcp.signal)
+    this.#open -= 1
+    if (this.#ended) return
+    if (message === undefined) this.#try()
+    else this.#take(message, readRcode(message), index)
+  }
+
+  /** NOERROR and NXDOMAIN are answers; anything else is this resolver's trouble, and the next one is asked at once. */
+  #take(message: Buffer, code: number, index: number): void {
+    this.#said = code
+    const answer = code === rcode.noError || code === rcode.nxDomain ? readResponse(message, this.#question) : undefined
+    if (answer === undefined) this.#try()
+    else this.#end({ kind: 'answer', answer }, index)
+  }
+
+  #giveUp(code: ErrorCode): void {
+    this.#end({ kind: 'failure', code: this.#said === undefined ? code : 'UPSTREAM_DNS', rcode: this.#said })
+  }
+
+  #end(exchanged: Exchanged, resolver?: number): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const forget of this.#forget) forget()
+    this.#abortTcp?.abort()
+    this.#options.onDone(exchanged, resolver)
+  }
+}
