@@ -21,3 +21,6 @@ process.exitCode = await program(process.argv.slice(2), {
   signal: stopping.signal,
   fault: faulty.signal,
 })
+
+// All is said and written. Whatever still holds the event loop must not hold the pipeline that waits for us.
+setTimeout(() => process.exit(), 2_000).unref()
