@@ -90,7 +90,8 @@ function newReached(host: string): Reached {
 function addTo(row: Reached, event: FlowEvent): void {
   if (event.layer === 'dns') row.lookups += event.packets ?? 1
   else if (event.layer === 'http') row.requests += 1
-  else row.connections += 1
+  // A ping that was answered here (`packet`) reached nobody.
+  else if (event.layer !== 'packet') row.connections += 1
   if (event.layer !== 'dns') {
     addBounded(row.ports, event.port, 8)
     row.bytesSent += event.bytesSent ?? 0

@@ -54,5 +54,5 @@ await t.test('every npm package we depend on has its reason', async t => {
   const reasons = tableUnder(text('docs/dependencies.md'), '## At run time (npm)').map(([name]) =>
     name?.replaceAll('`', ''),
   )
-  t.strictSame(names('dependencies').toSorted(), reasons.toSorted())
+  t.same(new Set(names('dependencies')), new Set(reasons))
 })
