@@ -60,8 +60,9 @@ stamp=.node/npm-ci.$tier
 if ! cmp -s package-lock.json "$stamp"; then
   omit=
   [ "$tier" = run ] && omit=--omit=dev
-  say 'installing npm packages'
-  npm ci --ignore-scripts --no-audit --no-fund $omit >&2
+  say 'installing npm packages as locked'
+  # Not `npm ci`: it wants every optional binary of every platform in the lock file, and some registries do not carry them all.
+  npm install --no-save --ignore-scripts --no-audit --no-fund $omit >&2
   rm -f .node/npm-ci.*
   if [ "$tier" != run ]; then
     npx --no-install tap build >&2
