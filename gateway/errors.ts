@@ -54,6 +54,21 @@ export class GatewayError extends Error {
   }
 }
 
+/** Why a file could not be read or written, for the end of a sentence: in words where we have them, else as Node says it. */
+export function fileFault(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  return fileFaults[code] ?? cause.message
+}
+
+const fileFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+}
+
 /** Fails the type check when a union gains a member that a `switch` does not handle. */
 export function unreachable(value: never): never {
   throw new Error(`unhandled case: ${JSON.stringify(value)}`)

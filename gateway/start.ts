@@ -1,12 +1,10 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { type JobPlace, openJobPlace } from '../sidecar-init/launch.ts'
 import type { Tools } from '../sidecar-init/preflight.ts'
 import { proveWire } from '../sidecar-init/prove.ts'
 import { Authority } from './ca/authority.ts'
-import { readExtraCa, writeTrust } from './ca/bundle.ts'
 import { LeafMint } from './ca/leaf.ts'
-import { readNamedBundles } from './ca/named-bundles.ts'
-import { readSystemRoots } from './ca/system-roots.ts'
 import type { EnvironmentChanges, OuterEnvironment } from './ca/trust-environment.ts'
 import { parseResolvConf } from './dns/resolv-conf.ts'
 import { openDnsServer } from './dns/server.ts'
@@ -21,6 +19,7 @@ import { handshakeOutcome, measuredConnect, measuredTls } from './measured.ts'
 import { parseCidr, renderCidr } from './net/cidr.ts'
 import { parsePort } from './net/port.ts'
 import type { Metrics } from './observe/metrics.ts'
+import { sweepGone } from './packet/gone-namespaces.ts'
 import { sweepDead } from './packet/links.ts'
 import type { UdpRange } from './packet/ruleset.ts'
 import { run } from './packet/run.ts'
@@ -34,13 +33,13 @@ import type { Degradation } from './record/vocabulary.ts'
 import { dial } from './upstream/dial.ts'
 import { openOriginTls } from './upstream/origin-tls.ts'
 import { openOrigins } from './upstream/origins.ts'
+import { openTrust } from './trust.ts'
 import { openWatch } from './watch.ts'
 
 /** Virtual addresses of a job: one name each (design: 198.18.0.0/15 is nobody's, RFC 2544). */
 const virtualPool = '198.18.0.0/16'
-/** Where the job's folder is made, and where the job sees it. */
+/** Where the job's folder is made. */
 const jobFolders = '/run/tidegate/jobs'
-const seenAt = '/run/tidegate'
 const caLifetimeHours = 24
 
 /** What the gateway of one job is started with. */
@@ -55,6 +54,8 @@ export interface StartOptions {
   readonly environment: OuterEnvironment
   readonly cwd: string
   readonly user: { readonly uid: number; readonly gid: number }
+  /** Folders that the job sees empty: where records lie. */
+  readonly hidden: readonly string[]
   /** Told when the protection is less than promised, as often as it is seen. */
   readonly onDegraded: (kind: Degradation, note: string) => void
   /** Told of facts that the user should hear before the job starts. */
@@ -81,13 +82,23 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
   const state = stateDirectory()
   await sweep(state)
   const slot = starting.use(claimSlot(state))
-  const folder = `${jobFolders}/${slot.id}`
+  const folder = `${jobFolders}/${basename(state)}-${slot.id}`
   starting.defer(() => rm(folder, { recursive: true, force: true }))
-  await mkdir(folder, { recursive: true, mode: 0o755 })
+  const shown = `${folder}/shown`
+  await mkdir(shown, { recursive: true, mode: 0o755 })
 
   const { uid, gid } = options.user
   const { environment, cwd } = options
-  const view = { runDirectory: folder, nameserver: slot.gatewayAddress, cwd, uid, gid, environment }
+  const view = {
+    runDirectory: shown,
+    staging: `${folder}/staging`,
+    nameserver: slot.gatewayAddress,
+    cwd,
+    uid,
+    gid,
+    environment,
+    hidden: options.hidden,
+  }
   const opening = openJobPlace(tools, view, signal)
   const wiring = openWire({
     run,
@@ -98,7 +109,11 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
     signal,
   })
   const authority = new Authority({ job: options.job, lifetimeHours: caLifetimeHours, now: Date.now() })
-  const trusting = openTrust(authority, folder, options)
+  const trusting = openTrust(authority, shown, {
+    environment,
+    extraCa: policy.tls.extraCa,
+    onWarning: options.onWarning,
+  })
   const resolving = openResolver()
   const [place, wire, trust, resolver] = await settleAll(starting, [opening, wiring, trusting, resolving])
 
@@ -145,7 +160,7 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
   starting.use(await listen(wire.door.descriptor(), door, signal))
   const udpFront = starting.use(openUdpFront({ job, resolver }))
   wire.serveUdp(datagram => udpFront.receive(datagram))
-  starting.use(openWatch({ wire, job, since: proof.reading, metrics, onDegraded: options.onDegraded }, signal))
+  starting.use(openWatch({ wire, job, since: proof.reading, metrics, onDegraded: options.onDegraded }))
 
   metrics.jobsAttached(1)
   metrics.ownJob(options.job, policy.digest)
@@ -159,14 +174,17 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
     async [Symbol.asyncDispose]() {
       // What is left of the job first, so that the flows it leaves are still seen and written down.
       await place[Symbol.asyncDispose]()
+      await Promise.all([door.drained(), udpFront.drained()])
       await owned.disposeAsync()
     },
   }
 }
 
-/** Tidies up after gateways that were killed: wires, tables, folders. */
+/** Tidies up after gateways that were killed: wires, tables, folders; of network namespaces that are gone, what is left elsewhere. */
 async function sweep(state: string): Promise<void> {
-  for (const id of await sweepDead(run, state)) await rm(`${jobFolders}/${id}`, { recursive: true, force: true })
+  const here = (await sweepDead(run, state)).map(id => `${basename(state)}-${id}`)
+  const gone = sweepGone(dirname(state))
+  for (const name of [...here, ...gone]) await rm(`${jobFolders}/${name}`, { recursive: true, force: true })
 }
 
 /**
@@ -188,20 +206,6 @@ async function settleAll<const T extends readonly Promise<object>[]>(
 
 function isAsyncDisposable(value: object): value is AsyncDisposable {
   return Symbol.asyncDispose in value
-}
-
-async function openTrust(authority: Authority, folder: string, options: StartOptions) {
-  const { environment, policy } = options
-  const { extraCa } = policy.tls
-  const systemRoots = await readSystemRoots()
-  const [named, extra, written] = await Promise.all([
-    readNamedBundles(environment),
-    readExtraCa(extraCa),
-    writeTrust(folder, { authority, environment, extraCa, mountedAt: seenAt, systemRoots }),
-  ])
-  for (const warning of written.warnings) options.onWarning(warning)
-  // Origins are trusted as the job would have trusted them without us: neither more nor less.
-  return { environment: written.environment, roots: [...systemRoots.certificates, ...named.certificates, ...extra] }
 }
 
 async function openResolver() {

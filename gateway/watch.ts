@@ -1,3 +1,4 @@
+import { GatewayError } from './errors.ts'
 import type { Job } from './jobs/job.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { openLedger } from './packet/ledger.ts'
@@ -18,15 +19,22 @@ export interface WatchOptions {
 
 /**
  * Reads the kernel's counts into the record every second, and watches that the rules and routes stay those that were loaded.
- * Disposing reads once more.
+ * When they do not, a job in block mode has no network any more: without rules its packets would not leave the machine,
+ * but they would reach what listens on it. Disposing reads once more.
  */
-export function openWatch(
-  { wire, job, since, metrics, onDegraded }: WatchOptions,
-  signal: AbortSignal,
-): AsyncDisposable {
+export function openWatch({ wire, job, since, metrics, onDegraded }: WatchOptions): AsyncDisposable {
+  let isCut = false
+  let unanswered = 0
   const degrade = (note: string): void => {
     metrics.rulesetIntact(false)
     onDegraded('ruleset-changed', note)
+    if (isCut || job.policy.mode === 'audit') return
+    isCut = true
+    wire.cut().catch((cause: unknown) => onDegraded('ruleset-changed', messageOf(cause)))
+  }
+  const failed = (cause: unknown): void => {
+    unanswered += 1
+    if (!isUnanswered(cause) || unanswered >= mostUnanswered) degrade(messageOf(cause))
   }
   metrics.rulesetIntact(true)
   return openLedger(
@@ -34,15 +42,24 @@ export function openWatch(
     job,
     {
       seen: reading => {
-        wire.isIntact(signal, reading).then(
+        unanswered = 0
+        wire.isIntact(AbortSignal.timeout(10_000), reading).then(
           intact => intact || degrade('the packet rules or routes of the wire were changed'),
-          (cause: unknown) => signal.aborted || degrade(messageOf(cause)),
+          failed,
         )
       },
-      failed: cause => degrade(messageOf(cause)),
+      failed,
     },
     { since },
   )
+}
+
+/** A busy machine may keep one look waiting; so many in a row are no accident. */
+const mostUnanswered = 3
+
+/** Did the program not end in time, so that nobody knows? */
+function isUnanswered(cause: unknown): boolean {
+  return cause instanceof GatewayError && (cause.details['exitCode'] === null || cause.code === 'LINK_FAILED')
 }
 
 function messageOf(cause: unknown): string {

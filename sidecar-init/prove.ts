@@ -47,34 +47,39 @@ export async function proveWire(wire: Wire, place: JobPlace, mode: Mode, signal:
   ]
   await place.ready
   const outcomes = await Promise.all(
-    checks.map(async ([name, check]) => ({ name, held: await attempt(name, check, stop) })),
+    checks.map(async ([name, check]) => ({ name, held: await attempt(name, check, wire, stop) })),
   )
   const reading = await wire.read(stop)
-  const intact = await attempt('every packet stays on this machine', () => wire.isIntact(stop, reading), stop)
+  const intact = await attempt('every packet stays on this machine', () => wire.isIntact(stop, reading), wire, stop)
   const names = [...outcomes, { name: 'every packet stays on this machine', held: intact }]
   const failed = names.find(({ held }) => !held)
-  if (failed !== undefined) throw notProved(failed.name, wire)
+  if (failed !== undefined) throw notProved(failed.name, 'it does not hold', wire)
   return { reading, checks: names.map(({ name }) => name) }
 }
 
-async function attempt(name: string, check: () => Promise<boolean> | boolean, signal: AbortSignal): Promise<boolean> {
+async function attempt(
+  name: string,
+  check: () => Promise<boolean> | boolean,
+  wire: Wire,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     return await check()
   } catch (cause) {
-    const late = signal.aborted ? 'no answer in time' : undefined
-    throw new GatewayError('WIRE_NOT_PROVED', `the wire is not proved: ${name}: ${late ?? reasonOf(cause)}`, {
-      cause,
-      details: { check: name },
-    })
+    throw notProved(name, signal.aborted ? lateFor(wire) : reasonOf(cause), wire, cause)
   }
 }
 
-function notProved(name: string, { slot }: Wire): GatewayError {
-  return new GatewayError(
-    'WIRE_NOT_PROVED',
-    `the wire is not proved: ${name}: it does not hold (does a firewall of this machine drop packets of ${slot.device}?)`,
-    { details: { check: name, device: slot.device } },
-  )
+function notProved(name: string, why: string, { slot }: Wire, cause?: unknown): GatewayError {
+  return new GatewayError('WIRE_NOT_PROVED', `the wire is not proved: ${name}: ${why}`, {
+    ...(cause === undefined ? {} : { cause }),
+    details: { check: name, device: slot.device },
+  })
+}
+
+/** What is wrong most often when nothing arrives. */
+function lateFor({ slot }: Wire): string {
+  return `no answer in time (a firewall of this machine must accept input from ${slot.device}: from "tg*")`
 }
 
 function reasonOf(cause: unknown): string {

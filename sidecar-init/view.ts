@@ -1,7 +1,7 @@
 import {
   existsSync,
   lstatSync,
-  mkdtempSync,
+  mkdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -9,7 +9,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { GatewayError } from '../gateway/errors.ts'
 import type { Address } from '../gateway/net/address.ts'
@@ -21,6 +20,8 @@ import { isBelow, kernelFiles, keptOfRun, planMounts, renderPlan } from './mount
 export interface ViewOptions {
   /** Shown to the job, read-only, as /run/tidegate; it exists. */
   readonly runDirectory: string
+  /** Where to assemble the view; made here, and removed. The caller knows it, and can so remove it after a process that was killed. */
+  readonly staging: string
   /** The only resolver the job has: the gateway's end of the wire. */
   readonly nameserver: Address
   readonly cwd: string
@@ -28,6 +29,8 @@ export interface ViewOptions {
   readonly gid: number
   /** The job's: the sockets that it names are covered, but for `SSH_AUTH_SOCK`. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Folders that the job sees empty, as far as they exist and it does not work in them. */
+  readonly hidden?: readonly string[]
 }
 
 /** A plan of mounts on disk. Disposing removes what is left of it outside the job; do that when the job is gone. */
@@ -44,7 +47,8 @@ export interface View extends Disposable {
 export function writeView(options: ViewOptions): View {
   using opening = new DisposableStack()
   try {
-    const staging = opening.adopt(mkdtempSync(`${realpathSync(tmpdir())}/tidegate-`), removeTree)
+    mkdirSync(options.staging, { recursive: true, mode: 0o700 })
+    const staging = opening.adopt(options.staging, removeTree)
     const resolvConf = `${staging}/resolv.conf`
     const resolvTarget = opening.use(resolverTarget()).path
     writeFileSync(resolvConf, renderResolvConf(options.nameserver, readIfThere('/etc/resolv.conf')), { mode: 0o644 })
@@ -66,7 +70,10 @@ export function writeView(options: ViewOptions): View {
       keep,
       cgroups: mountsBelow('/sys/fs/cgroup', mountinfo),
       doors: doors.files,
-      emptied: doors.folders,
+      emptied: [
+        ...doors.folders,
+        ...(options.hidden ?? []).filter(path => existsSync(path) && path !== cwd && !isBelow(cwd, path)),
+      ],
       kernelFiles: kernelFiles.filter(path => existsSync(path)),
       otherProc: elsewhere(mounts, 'proc', '/proc'),
       otherSys: elsewhere(mounts, 'sysfs', '/sys'),

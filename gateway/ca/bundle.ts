@@ -13,6 +13,7 @@ import {
   type EnvironmentChanges,
   type OuterEnvironment,
 } from './trust-environment.ts'
+import { planToolSettings } from './tool-settings.ts'
 import { renderTrustStore, type TrustedCertificate } from './truststore.ts'
 
 /** What `writeTrust` puts together. */
@@ -41,8 +42,8 @@ export interface WrittenTrust {
 }
 
 /**
- * Writes the files that make the job's toolchains trust the gateway: `ca.crt`, `bundle.pem`, `truststore.p12`, `env` and
- * `env.json`. Each is replaced whole. Readable by everyone; none holds a secret.
+ * Writes the files that make the job's toolchains trust the gateway: `ca.crt`, `bundle.pem`, `truststore.p12`, settings
+ * of tools, `env` and `env.json`. Each is replaced whole. Readable by everyone; none holds a secret.
  * @throws GatewayError OUT_UNWRITABLE, CONFIG_INVALID when an extra CA file holds no certificate
  */
 export async function writeTrust(directory: string, sources: TrustSources): Promise<WrittenTrust> {
@@ -53,15 +54,16 @@ export async function writeTrust(directory: string, sources: TrustSources): Prom
   const trusted = deduplicate([...roots.certificates, ...more], sources.authority.certificate)
 
   const seenAt = sources.mountedAt ?? directory
-  const environment = planTrustEnvironment(
-    sources.environment,
-    {
-      authority: join(seenAt, 'ca.crt'),
-      bundle: join(seenAt, 'bundle.pem'),
-      trustStore: join(seenAt, 'truststore.p12'),
-    },
-    more.length > 0,
-  )
+  const bundle = join(seenAt, 'bundle.pem')
+  const settings = await planToolSettings(sources.environment, bundle)
+  const environment = {
+    ...planTrustEnvironment(
+      sources.environment,
+      { authority: join(seenAt, 'ca.crt'), bundle, trustStore: join(seenAt, 'truststore.p12') },
+      more.length > 0,
+    ),
+    ...Object.fromEntries(Object.entries(settings.variables).map(([name, file]) => [name, join(seenAt, file)])),
+  }
 
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 })
@@ -69,6 +71,7 @@ export async function writeTrust(directory: string, sources: TrustSources): Prom
     await replaceFile(join(directory, 'ca.crt'), sources.authority.certificatePem)
     await replaceFile(join(directory, 'bundle.pem'), trusted.map(entry => renderPem(entry.certificate)).join(''))
     await replaceFile(join(directory, 'truststore.p12'), renderTrustStore(trusted))
+    for (const [name, text] of Object.entries(settings.files)) await replaceFile(join(directory, name), text)
     await replaceFile(join(directory, 'env'), renderShellEnvironment(environment))
     await replaceFile(join(directory, 'env.json'), renderJsonEnvironment(environment))
   } catch (cause) {
@@ -77,7 +80,7 @@ export async function writeTrust(directory: string, sources: TrustSources): Prom
 
   const unset = Object.entries(environment).filter(([, value]) => value === null)
   const proxies = unset.map(([name]) => `${name} is taken out of the job's environment: the wire needs no proxy`)
-  return { environment, certificates: trusted.length, warnings: [...named.warnings, ...proxies] }
+  return { environment, certificates: trusted.length, warnings: [...named.warnings, ...settings.warnings, ...proxies] }
 }
 
 /** The certificates of the files that a policy names in `tls.extraCa`. @throws GatewayError CONFIG_INVALID */

@@ -80,14 +80,14 @@ export class LeafMint {
 
   /**
    * Options for a `tls.Server`: it answers as `host`, or, without one, as a name that nobody asks for: clients that send
-   * no SNI then meet a certificate that no client accepts.
+   * no SNI then meet a certificate that no client accepts, and which is not counted.
    */
   serverIdentity(host?: Host): SecureContextOptions {
     return this.#identity(host ?? nobody)
   }
 
   #identity(host: Host): SecureContextOptions {
-    this.#onIssued()
+    if (host !== nobody) this.#onIssued()
     return {
       cert: this.#authority.issue(host, this.#publicKey),
       key: this.#privateKeyPem,

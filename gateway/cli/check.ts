@@ -1,9 +1,8 @@
-import { parseArgs } from 'node:util'
 import { GatewayError } from '../errors.ts'
 import { type Finding, renderFinding } from '../policy/finding.ts'
 import { lint } from '../policy/lint.ts'
 import { loadPolicyDocument } from '../policy/load.ts'
-import type { Command, Io } from './command.ts'
+import { type Command, type Io, parseArguments } from './command.ts'
 
 const usage = `usage: tidegate check [--strict] FILE…
 
@@ -11,13 +10,15 @@ Lints policies without a network. One line for each finding:
 
   FILE:LINE:COLUMN: error|warning CODE: what is wrong → what to write
 
-Errors are faults for which the gateway refuses the policy. Warnings are rules that never match, that another rule
-makes needless, or that open more than they seem to: public suffixes, shared tenants, hosts that answer DNS over HTTPS,
-any protocol on port 443. docs/policy.md explains each code.
+Errors are faults for which the gateway refuses the policy. Warnings are rules
+that never match, that another rule makes needless, or that open more than they
+seem to: public suffixes, shared tenants, hosts that answer DNS over HTTPS, any
+protocol on port 443. docs/policy.md explains each code.
 
   --strict   warnings count as errors
 
-exit: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or a file that cannot be read
+exit: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or a file
+that cannot be read
 `
 
 /** `tidegate check`: every fault and doubt of the given policies. */
@@ -37,18 +38,14 @@ export const check: Command = {
 }
 
 function parseCommandLine(args: readonly string[]): { readonly files: readonly string[]; readonly strict: boolean } {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      options: { strict: { type: 'boolean', default: false } },
-      allowPositionals: true,
-    })
-    if (positionals.length === 0) throw new GatewayError('USAGE', 'check needs at least one FILE')
-    return { files: positionals, strict: values.strict }
-  } catch (cause) {
-    if (cause instanceof GatewayError) throw cause
-    throw new GatewayError('USAGE', cause instanceof Error ? cause.message : String(cause), { cause })
-  }
+  const { values, positionals } = parseArguments('check', {
+    args: [...args],
+    options: { strict: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  if (positionals.length === 0)
+    throw new GatewayError('USAGE', "check: name a policy file (see 'tidegate check --help')")
+  return { files: positionals, strict: values.strict }
 }
 
 /** On stderr, so that stdout holds findings only. */

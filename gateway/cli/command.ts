@@ -36,7 +36,10 @@ export function parseArguments<const T extends ParseArgsConfig>(
   try {
     return parseArgs(config)
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message.split('. ')[0] : String(cause)
-    throw new GatewayError('USAGE', `${command}: ${message} (see 'tidegate ${command} --help')`, { cause })
+    const [message = ''] = cause instanceof Error ? cause.message.split(/\.\s/) : [String(cause)]
+    const [, option] = /^Option '(--[^']+)' argument is ambiguous/.exec(message) ?? []
+    const what =
+      option === undefined ? message : `${option} has no value (one that begins with '-' is written ${option}=-…)`
+    throw new GatewayError('USAGE', `${command}: ${what} (see 'tidegate ${command} --help')`, { cause })
   }
 }

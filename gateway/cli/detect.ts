@@ -13,18 +13,22 @@ import { type Command, parseArguments } from './command.ts'
 
 const usage = `usage: tidegate detect [DIR] [--mode audit|block] [--json]
 
-Prints a policy with the lines that the project in DIR (default: the current folder) needs, learned from its own
-configuration and lock files and from the settings of the tools on this machine: git, GitHub and Azure workflows, Docker
-and compose, apt, npm, yarn, pnpm, bun, pip, uv, poetry, pdm, pipenv, maven, gradle, go, cargo, nuget, bundler, composer,
-terraform, helm, pre-commit. Each line says where it was found. Registries are read-only; credentials are never printed.
+Prints a policy with the lines that the project in DIR (default: the current
+folder) needs, learned from its own configuration and lock files and from the
+settings of the tools on this machine: git, GitHub and Azure workflows, Docker
+and compose, apt, npm, yarn, pnpm, bun, pip, uv, poetry, pdm, pipenv, maven,
+gradle, go, cargo, nuget, bundler, composer, terraform, helm, pre-commit. Each
+line says where it was found. Registries are read-only; credentials are never
+printed.
 
   --mode MODE    the policy's mode: audit (default) or block
-  --json         the same as JSON: use, allow, notes, warnings, each with its places
+  --json         the same as JSON: use, allow, notes, warnings, with their places
 
-Runs no code of the project: tools are asked only what they print of their own settings, in /, with a small environment.
-Run it where the build runs: elsewhere other settings hold. What could not be read is a warning on stderr.
+Runs no code of the project: tools are asked only what they print of their own
+settings, in /, with a small environment. Run it where the build runs: elsewhere
+other settings hold. What could not be read is a warning on stderr.
 
-exit: 0 done, 2 DIR is no folder or an argument is wrong
+exit: 0 done, 2 DIR is no folder, or wrong usage
 `
 
 /** `tidegate detect`. */

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { GatewayError } from '../errors.ts'
 import { withMode } from '../policy/compile.ts'
 import type { Carriage } from '../policy/decision.ts'
@@ -7,18 +6,22 @@ import { parseExplainTarget } from '../policy/explain-target.ts'
 import { knownMethods } from '../policy/lint-tables.ts'
 import { loadPolicy } from '../policy/load.ts'
 import type { Mode, Policy } from '../policy/policy.ts'
-import type { Command } from './command.ts'
+import { type Command, parseArguments } from './command.ts'
 
 const usage = `usage: tidegate explain --policy FILE [--mode audit|block] [METHOD] TARGET…
 
-Says what the policy decides about each TARGET, at every layer a flow meets, which rule decides, and the line to add
-where nothing allows it. Nothing is resolved or dialled.
+Says what the policy decides about each TARGET at every layer that a flow meets,
+which rule decides, and the line to add where nothing allows it. Nothing is
+resolved or dialled.
 
-  METHOD     such as GET or POST; GET when left out
-  TARGET     [scheme://]host[:port][/path], https when there is no scheme; a query is ignored, as rules ignore it
-  --mode     decide as if the policy had this mode
+  --policy FILE  the policy
+  --mode MODE    decide as if the policy had this mode: audit or block
+  METHOD         such as GET or POST; GET when left out
+  TARGET         [scheme://]host[:port][/path]; https when there is no scheme; a
+                 query is ignored, as rules ignore it
 
-exit: 0 every target is allowed, 1 one is denied (or would be, in audit), 2 wrong usage or a faulty policy
+exit: 0 every target is allowed, 1 one is denied (or would be, in audit),
+2 wrong usage or a faulty policy
 `
 
 /** `tidegate explain`: the decision on a destination, with its rule and reason. */
@@ -49,34 +52,28 @@ interface CommandLine {
 }
 
 function parseCommandLine(args: readonly string[]): CommandLine {
-  const { values, positionals } = parse(args)
+  const { values, positionals } = parseArguments('explain', {
+    args: [...args],
+    options: { policy: { type: 'string' }, mode: { type: 'string' } },
+    allowPositionals: true,
+  })
   const [first, ...rest] = positionals
   const isMethod = first !== undefined && /^[A-Z][A-Z_-]*$/.test(first)
   const targets = isMethod ? rest : positionals
-  if (values.policy === undefined) throw new GatewayError('USAGE', 'explain needs --policy FILE')
-  if (targets.length === 0) throw new GatewayError('USAGE', 'explain needs at least one TARGET')
+  if (values.policy === undefined)
+    throw new GatewayError('USAGE', "explain: name the policy with --policy FILE (see 'tidegate explain --help')")
+  if (targets.length === 0) {
+    const after = isMethod ? ` after the method ${first}` : ''
+    throw new GatewayError('USAGE', `explain: name a target${after} (see 'tidegate explain --help')`)
+  }
   const late = targets.find(text => knownMethods.has(text))
-  if (late !== undefined) throw new GatewayError('USAGE', `one METHOD, before the targets: ${late} stands among them`)
+  if (late !== undefined)
+    throw new GatewayError('USAGE', `explain: one METHOD, before the targets: ${late} stands among them`)
   const { mode } = values
   if (mode !== undefined && mode !== 'audit' && mode !== 'block') {
-    throw new GatewayError('USAGE', `--mode is audit or block, not ${JSON.stringify(mode)}`)
+    throw new GatewayError('USAGE', `explain: --mode is audit or block, not '${mode}'`)
   }
   return { file: values.policy, mode, method: isMethod ? first : undefined, targets }
-}
-
-function parse(args: readonly string[]): {
-  values: { policy?: string; mode?: string }
-  positionals: readonly string[]
-} {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: { policy: { type: 'string' }, mode: { type: 'string' } },
-      allowPositionals: true,
-    })
-  } catch (cause) {
-    throw new GatewayError('USAGE', cause instanceof Error ? cause.message : String(cause), { cause })
-  }
 }
 
 async function loadForExplain(file: string, mode: Mode | undefined): Promise<Policy> {

@@ -1,24 +1,28 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { GatewayError } from '../errors.ts'
+import { fileFault, GatewayError } from '../errors.ts'
 import { renderPolicyText, safeText } from '../policy/detect/policy-text.ts'
 import { importAllowedEndpoints } from '../policy/import.ts'
 import { findHardenRunner } from '../policy/import-workflow.ts'
 import type { Mode } from '../policy/policy.ts'
 import { type Command, parseArguments } from './command.ts'
 
-const usage = `usage: tidegate import --allowed-endpoints TEXT [--egress-policy audit|block] [--enable-tls true|false]
-       tidegate import --workflow FILE [--job NAME]
+const usage = `usage: tidegate import --allowed-endpoints TEXT [OPTION…]
+       tidegate import --workflow FILE [--job NAME] [OPTION…]
 
-Translates Harden-Runner's settings into a policy on standard output; what changes its meaning is said on stderr.
+Translates Harden-Runner's settings into a policy on standard output; what
+changes its meaning is said on stderr.
 
-  --allowed-endpoints TEXT   its list, as it stands: "github.com:443 *.docker.io:443" (443 when absent; 80 becomes http,
-                             any other port tcp; its *. is any number of labels and becomes **.)
-  --egress-policy MODE       audit or block (default: block, as an allow-list is meant)
-  --enable-tls BOOL          true (default): TLS is inspected; false: hosts are checked by SNI only
-  --workflow FILE            reads the same from each Harden-Runner step of a GitHub workflow, and each
-                             HardenRunnerInt task of an Azure pipeline; several become several YAML documents
+  --allowed-endpoints TEXT   its list as it stands: "github.com:443 *.docker.io"
+                             (443 when absent; 80 becomes http, any other port
+                             tcp; its *. is any number of labels: **.)
+  --workflow FILE            the same from each Harden-Runner step of a GitHub
+                             workflow and each HardenRunnerInt task of an Azure
+                             pipeline; several become several YAML documents
   --job NAME                 only the steps of that job
+  --egress-policy MODE       audit or block (default: the step's own, else block)
+  --enable-tls BOOL          true: TLS is inspected; false: hosts are checked by
+                             SNI only (default: the step's own, else true)
 
 exit: 0 done, 2 something could not be translated (every such entry is named)
 `
@@ -96,7 +100,7 @@ async function fromWorkflow(
   warn: (line: string) => void,
 ): Promise<readonly Settings[]> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new GatewayError('POLICY_UNREADABLE', `import: ${name} cannot be read`, { cause })
+    throw new GatewayError('POLICY_UNREADABLE', `import: ${name} cannot be read: ${fileFault(cause)}`, { cause })
   })
   const steps = findHardenRunner(text, name).filter(step => values.job === undefined || step.job === values.job)
   if (steps.length === 0) {

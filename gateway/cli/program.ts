@@ -35,13 +35,17 @@ ${lines.join('\n')}
 `
 }
 
+/** Codes that tell a reader no more than the message does; the others lead to docs/errors.md. */
+const speakForThemselves: ReadonlySet<string> = new Set(['USAGE', 'COMMAND_NOT_FOUND', 'COMMAND_NOT_EXECUTABLE'])
+
 /** One line of what went wrong, then the detail: each fault of a policy on a line of its own. */
 function complain(error: unknown, io: Io): void {
   if (!(error instanceof GatewayError)) {
     io.stderr.write(`tidegate: internal error: ${error instanceof Error ? error.stack : String(error)}\n`)
     return
   }
-  io.stderr.write(`tidegate: ${error.message}\n`)
+  const code = speakForThemselves.has(error.code) ? '' : ` (${error.code})`
+  io.stderr.write(`tidegate: ${error.message}${code}\n`)
   const faults = error.details['faults']
   if (Array.isArray(faults)) for (const fault of faults) io.stderr.write(`  ${String(fault)}\n`)
 }

@@ -4,16 +4,17 @@ import { terminalFor } from '../record/report/terminal.ts'
 import { summariseLog } from '../record/summarise-log.ts'
 import { parseArguments, type Command } from './command.ts'
 
-const usage = `tidegate report: what a job reached, what was refused and why
+const usage = `usage: tidegate report [--format text|markdown|json|html] LOG
 
-usage: tidegate report [--format text|markdown|json|html] LOG
+Prints what a job reached, and what was refused and why. LOG is an egress.ndjson,
+or a folder that holds one. Its chain is checked on the way, and the end of the
+report says what came of that.
 
-  --format FORMAT   text (default; coloured on a terminal, NO_COLOR is honoured), markdown (for a job summary),
-                    json (docs/report.md), html (one page, no scripts)
+  --format FORMAT   text (default; in colour on a terminal), markdown (for a job
+                    summary), json (docs/report.md), html (one page, no scripts)
 
-The log is read once and its chain is checked on the way; the report's last line says what came of that.
-
-exit codes: 0; 1 the report is complete but the log was changed or has no seal; 2 the log cannot be read
+exit: 0 done, 1 the report is complete but the log was changed or has no seal,
+2 the log cannot be read, or wrong usage
 `
 
 /** `tidegate report`: 0, 1 when the log is broken or unsealed, 2 when it cannot be read. */

@@ -41,11 +41,11 @@ export function parseRunArguments(args: readonly string[], cwd: string): RunArgu
   if (positionals.length > 0) {
     throw new GatewayError(
       'USAGE',
-      `run: '${positionals[0]}' stands before '--' (tidegate run --policy FILE -- CMD [ARG…])`,
+      `run: write '--' before the command: '${positionals[0]}' stands where options do (tidegate run --policy FILE -- CMD)`,
     )
   }
   if (file === undefined || file === '') {
-    throw new GatewayError('USAGE', "run: there is no command after '--' (tidegate run --policy FILE -- CMD [ARG…])")
+    throw new GatewayError('USAGE', 'run: there is no command (tidegate run --policy FILE -- CMD [ARG…])')
   }
   return {
     policyFile: values.policy === undefined ? undefined : resolve(cwd, values.policy),

@@ -41,14 +41,19 @@ async function stopWhenAsked(job: JobProcess, { signal, fault }: Io, ended: Abor
     job.child.kill('SIGKILL')
     return over
   }
-  const asked = typeof signal.reason === 'string' ? signal.reason : 'SIGTERM'
+  const asked = askedSignal(signal)
   // Ctrl-C reached the command already when it shares our terminal.
-  if (asked !== 'SIGINT' || !job.sharesTerminal) job.child.kill(asked === 'SIGINT' ? 'SIGINT' : 'SIGTERM')
+  if (asked !== 'SIGINT' || !job.sharesTerminal) job.child.kill(asked)
   const timer = setTimeout(() => job.child.kill('SIGKILL'), graceMs)
   await Promise.race([aborted(fault), over])
   if (fault.aborted) job.child.kill('SIGKILL')
   await over
   clearTimeout(timer)
+}
+
+/** Which signal asked us to stop (main.ts). */
+export function askedSignal({ reason }: AbortSignal): 'SIGHUP' | 'SIGINT' | 'SIGTERM' {
+  return reason === 'SIGHUP' || reason === 'SIGINT' ? reason : 'SIGTERM'
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

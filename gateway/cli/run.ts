@@ -1,19 +1,21 @@
-import { join } from 'node:path'
+import { constants } from 'node:os'
+import { join, relative } from 'node:path'
 import { checkMachine, findCommand } from '../../sidecar-init/preflight.ts'
 import type { GatewayError } from '../errors.ts'
 import { Enforcement } from '../observe/enforcement.ts'
-import { openMetrics, type Metrics } from '../observe/metrics.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { noMetrics } from '../observe/no-metrics.ts'
 import type { Policy } from '../policy/policy.ts'
 import { openJobRecord, unixNow, type JobRecord, type RecordEnd } from '../record/job-record.ts'
 import { canShowProgress, openProgress } from '../record/progress.ts'
 import { terminalFor } from '../record/report/terminal.ts'
-import { renderText } from '../record/report/text.ts'
+import { renderBrief } from '../record/report/text.ts'
 import { openStatusLine } from '../record/status-line.ts'
 import type { Degradation } from '../record/vocabulary.ts'
-import { start, type Gateway } from '../start.ts'
+import { start } from '../start.ts'
 import type { Command, Io } from './command.ts'
 import { parseRunArguments, type RunArguments } from './run-arguments.ts'
-import { runCommand, type CommandToRun } from './run-command.ts'
+import { askedSignal, type CommandToRun, runCommand } from './run-command.ts'
 import { policyOfRun } from './run-policy.ts'
 import { parseUser, readAccounts, type RunUser } from './run-user.ts'
 import { version } from './version.ts'
@@ -27,8 +29,9 @@ export const defaultRecords = '/var/log/tidegate'
 
 const usage = `usage: tidegate run [OPTION…] -- CMD [ARG…]
 
-Runs CMD behind the gateway: in network, mount and pid namespaces of its own, with one wire that ends here. CMD starts only
-when the wire is proved. At the end a summary is printed on stderr. Needs root.
+Runs CMD behind the gateway, in network, mount and pid namespaces of its own,
+with one wire that ends here. CMD starts only when the wire is proved. At the end
+the report is printed on stderr. Needs root.
 
   --policy FILE        the policy (default: tidegate.yaml of this folder)
   --mode audit|block   instead of the policy's own; audit needs no policy
@@ -36,11 +39,15 @@ when the wire is proved. At the end a summary is printed on stderr. Needs root.
   --out DIR            where egress.ndjson, summary.json and summary.md go
                        (default: a new folder in ${defaultRecords})
   --fail-on-deny       exit 3 when anything was denied
-  --user USER[:GROUP]  run CMD as this user (default: root without what could leave the wire)
+  --user USER[:GROUP]  run CMD as this user (default: root, without what could
+                       leave the wire)
   --metrics ADDR:PORT  serve /metrics, /healthz and /readyz while CMD runs
 
-Exit: CMD's own; 125 when the gateway cannot protect CMD (it is then not started), 126 and 127 as a shell, 3 see above.
-The files and variables that make toolchains trust the gateway are in /run/tidegate inside the job (docs/trust.md).
+exit: CMD's own; 125 the gateway cannot protect CMD (it is then not started, or
+ended) or wrong usage; 126 and 127 as a shell; 3 see --fail-on-deny
+
+The files that make toolchains trust the gateway are in /run/tidegate inside the
+job, and its environment names them (docs/trust.md).
 `
 
 /** A user's file paths, environment and options, understood and checked. */
@@ -62,7 +69,15 @@ export const run: Command = {
     const tools = checkMachine()
     findCommand(parsed.command[0], environment['PATH'], io.cwd)
     const out = parsed.out ?? join(defaultRecords, `${parsed.job}-${new Date().toISOString().replace(/[:.]/g, '')}`)
-    return protect({ args: parsed, policy, out, user, environment }, tools, io)
+    try {
+      return await protect({ args: parsed, policy, out, user, environment }, tools, io)
+    } catch (cause) {
+      // Whatever we were at, being asked to stop is why it failed. (A command that was started ends by itself.)
+      if (!io.signal.aborted || io.fault.aborted) throw cause
+      const asked = askedSignal(io.signal)
+      io.stderr.write(`tidegate: stopped by ${asked} before the command was started\n`)
+      return 128 + constants.signals[asked]
+    }
   },
 }
 
@@ -78,7 +93,8 @@ function exitCodeOf({ code }: GatewayError): number {
 async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine>, io: Io): Promise<number> {
   const { args, policy, out, user, environment } = prepared
   const warn = (text: string): void => void io.stderr.write(`tidegate: ${text}\n`)
-  const metrics = openMetrics(version)
+  // Nobody can read metrics that are not served.
+  const metrics = args.metrics === undefined ? noMetrics : (await import('../observe/metrics.ts')).openMetrics(version)
   const enforcement = new Enforcement(metrics, policy.mode)
   const record = await openJobRecord({
     dir: out,
@@ -127,8 +143,11 @@ async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine
     const shown = canShowProgress(io.stderr, io.env, false)
     using progress = openProgress(io.stderr, shown, unixNow)
     progress.phase('laying the wire')
+    let isProved = false
+    const notReady = (): readonly string[] => (isProved ? [] : ['the wire is not proved yet'])
+    await using _admin = await startOrSeal(serveMetrics(args, { metrics, notReady }, signal), record)
     await using gateway = await startOrSeal(start(startOptions, signal), record)
-    await using _admin = await serveMetrics(args, metrics, signal)
+    isProved = true
     progress.clear()
     using _status = openStatusLine(io.stderr, shown, record.counts, unixNow)
     code = await runCommand(gateway, prepared, io)
@@ -137,7 +156,7 @@ async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine
 }
 
 /** A start that fails is the end of the record too. */
-async function startOrSeal(starting: Promise<Gateway>, record: JobRecord): Promise<Gateway> {
+async function startOrSeal<Part>(starting: Promise<Part>, record: JobRecord): Promise<Part> {
   try {
     return await starting
   } catch (cause) {
@@ -149,12 +168,12 @@ async function startOrSeal(starting: Promise<Gateway>, record: JobRecord): Promi
 
 async function serveMetrics(
   { metrics: at }: RunArguments,
-  metrics: Metrics,
+  served: { readonly metrics: Metrics; readonly notReady: () => readonly string[] },
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
   if (at === undefined) return { [Symbol.asyncDispose]: async () => undefined }
   const { openAdmin } = await import('../observe/admin.ts')
-  return openAdmin({ host: at.address, port: at.port, metrics, notReady: () => [] }, signal)
+  return openAdmin({ host: at.address, port: at.port, ...served }, signal)
 }
 
 interface Outcome {
@@ -167,12 +186,20 @@ interface Outcome {
 
 /** Prints the report and finds the exit code: protection first, then `--fail-on-deny`, then the command's own. */
 function conclude({ summary, intact }: RecordEnd, { code, out, wasDegraded, args, policy }: Outcome, io: Io): number {
-  io.stderr.write(`\n${renderText(summary, terminalFor(io.stderr, io.env))}`)
-  io.stderr.write(`  record: ${join(out, 'egress.ndjson')}\n`)
+  io.stderr.write(
+    `\n${renderBrief(summary, terminalFor(io.stderr, io.env))}${whereToGoOn(out, summary.totals.flows.observe, io.cwd)}`,
+  )
   const unprotected = wasDegraded || !intact
   if (unprotected && policy.mode === 'block') return notProtected
   if (args.failOnDeny && summary.totals.flows.deny > 0) return somethingDenied
   return code
+}
+
+function whereToGoOn(out: string, observed: number, cwd: string): string {
+  const near = relative(cwd, out)
+  const folder = near === '' || near.startsWith('..') ? out : near
+  const next = observed > 0 ? `A policy for it: tidegate suggest ${folder}\n` : ''
+  return `Log and whole report: ${folder}/\n${next}`
 }
 
 function messageOf(cause: unknown): string {

@@ -1,31 +1,32 @@
 import { open, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { GatewayError } from '../errors.ts'
-import { parseHostname } from '../net/hostname.ts'
-import { decide } from '../policy/decide.ts'
-import { parsePolicy } from '../policy/document-parse.ts'
+import { fileFault, GatewayError } from '../errors.ts'
 import { safeJson } from '../policy/detect/policy-text.ts'
+import { knownExfiltration } from '../policy/known-exfiltration.ts'
 import { sharedTenants } from '../policy/lint-tables.ts'
-import { readUse } from '../policy/load.ts'
 import { matchesParts } from '../policy/match-parts.ts'
 import { type SuggestKnowledge, Suggester } from '../policy/suggest.ts'
 import { readLog } from '../policy/suggest-log.ts'
 import { renderSuggestion } from '../policy/suggest-text.ts'
 import { type Command, type Io, parseArguments } from './command.ts'
 
-const usage = `usage: tidegate suggest LOG… [--mode audit|block] [--exact-hosts] [--json]
+const usage = `usage: tidegate suggest [--mode audit|block] [--exact-hosts] [--json] LOG…
 
-Prints the smallest policy under which the jobs in these logs would pass, with what was seen for each line. A LOG is an
-egress.ndjson, a folder that holds one, or - for standard input; several are put together.
+Prints the smallest policy under which the jobs in these logs would pass, with
+what was seen for each line. LOG is an egress.ndjson, a folder that holds one, or
+- for standard input; several are put together.
 
   --mode MODE      the policy's mode: block (default) or audit
-  --exact-hosts    no wildcards: without it, three or more names that differ in digits or a hash become one pattern
+  --exact-hosts    no wildcards in names: without it, three or more names that
+                   differ in digits or a hash become one pattern
   --json           the same as JSON
 
-Paths are generalised: ids, hashes and versions become *, many siblings * or **. Not opened, but listed with why: what was
-refused, address literals, metadata, known exfiltration hosts, domains asked for as a DNS tunnel does, what no rule can say.
+Paths are generalised: ids, hashes and versions become *, many siblings * or **.
+Not opened, but listed with why: what was refused, address literals, metadata,
+known exfiltration hosts, domains asked for as a DNS tunnel does, what no rule
+can say. docs/suggest.md has the details.
 
-exit: 0 done, 2 a log cannot be read or a line of it is broken (LOG_INVALID, with file and line)
+exit: 0 done, 2 a log cannot be read or a line of it is broken
 `
 
 /** `tidegate suggest`. */
@@ -87,27 +88,16 @@ async function* linesOf(name: string, io: Io): ReturnType<typeof readLog> {
     yield* readLog(handle.createReadStream({ autoClose: false }), name)
   } catch (cause) {
     if (cause instanceof GatewayError || io.signal.aborted) throw cause
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw new GatewayError('LOG_INVALID', `${name}: cannot be read (${why})`, { cause })
+    throw new GatewayError('LOG_INVALID', `${name} cannot be read: ${fileFault(cause)}`, { cause })
   }
 }
 
 function knowledge(wildcards: boolean): SuggestKnowledge {
-  const exfiltration = parsePolicy(
-    'version: 1\nmode: audit\nuse: [known-exfiltration]\nallow: []\n',
-    'suggest',
-    readUse,
-  )
   // In that table a first label `x` stands for anybody's name.
   const shared = sharedTenants.map(({ host }) => host.replace(/^x\./, '**.').split('.'))
   return {
     wildcards,
-    forbiddenBy(name) {
-      const host = parseHostname(name)
-      if (host === undefined) return undefined
-      const decision = decide(exfiltration, { kind: 'name', host })
-      return decision.verdict === 'deny' ? (decision.rule ?? decision.reason) : undefined
-    },
+    forbiddenBy: knownExfiltration,
     isShared: host => shared.some(labels => matchesParts(labels, host.split('.'), false)),
   }
 }

@@ -4,16 +4,18 @@ import { readLog } from '../record/log-reader.ts'
 import { plural } from '../record/report/words.ts'
 import { parseArguments, type Command } from './command.ts'
 
-const usage = `tidegate verify: is this log whole and unchanged?
+const usage = `usage: tidegate verify [--head HASH] LOG
 
-usage: tidegate verify [--head HASH] LOG
+Says whether a log is whole and unchanged: every line's number and hash, and the
+seal at the end. Names the first line that is wrong. LOG is an egress.ndjson, or
+a folder that holds one.
 
-Checks every line's number and hash, and the seal at the end. Names the first line that is wrong.
+  --head HASH   the log must also end in this hash (SHA-256, hex), as the job
+                printed it at its end: the chain shows that no line was edited,
+                the head also that the log was not written anew as a whole
 
-  --head HASH   the log must also end in this hash (SHA-256, hex), as the job printed it at its end: a chain alone
-                shows that a log was edited, the head also that it was not written anew as a whole
-
-exit codes: 0 intact and sealed; 1 changed, or without its seal; 2 cannot be read, or wrong arguments
+exit: 0 intact and sealed, 1 changed or without its seal, 2 the log cannot be
+read, or wrong usage
 `
 
 /** `tidegate verify`: 0 intact and sealed, 1 broken or unsealed, 2 unreadable. */

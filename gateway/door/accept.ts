@@ -7,8 +7,9 @@ import { handleConnection } from './route.ts'
  * direction can end before the other.
  */
 export function accept(socket: Socket, door: Door): void {
-  handleConnection(socket, door).catch((cause: unknown) => {
+  const handled = handleConnection(socket, door).catch((cause: unknown) => {
     socket.destroy()
     door.onFault(cause)
   })
+  door.track(handled)
 }

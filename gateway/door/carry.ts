@@ -33,7 +33,9 @@ export async function carry(connection: Connection, how: Carried, door: Door): P
     }
     flow.note({ address: dialled.address })
     if (dialled.observed !== undefined) flow.note({ verdict: 'observe', reason: dialled.observed })
-    const ends = { client: connection.socket, origin: dialled.socket, unread: how.unread, idleMs: door.limits.idleMs }
+    const { unread } = how
+    const { ending, limits } = door
+    const ends = { client: connection.socket, origin: dialled.socket, unread, idleMs: limits.idleMs, ending }
     const fault = await splice(ends, flow)
     if (fault !== undefined) flow.note({ error: fault })
   } catch (cause) {

@@ -24,6 +24,11 @@ export interface Connection {
   readonly signal: AbortSignal
 }
 
+/** The address that was dialled without a name, as a further fact of a connection. */
+export function literalOf({ literal }: Connection): { readonly literal?: Address } {
+  return literal === undefined ? {} : { literal }
+}
+
 /** Opens the record of a connection that is not (or not yet) HTTP. */
 export async function openRecord(
   connection: Connection,

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { LeafMint } from '../ca/leaf.ts'
 import type { ErrorCode } from '../errors.ts'
 import { defaultHttpLimits, type HttpLimits } from '../http/context.ts'
@@ -20,12 +21,18 @@ export interface DoorLimits {
   readonly firstByteMs: number
   /** The same where the server may be the one to speak first, so that waiting costs the client. */
   readonly serverFirstMs: number
+  /** The same on ports 80 and 443, where clients speak first and a slow one must not be passed unread for it. */
+  readonly webFirstMs: number
   /** The same where the answer is a refusal, which needs the first bytes only to be polite. */
   readonly refusalMs: number
   /** From the first byte until the protocol can be told, in milliseconds. */
   readonly openingMs: number
   /** A spliced connection without a byte in either direction, in milliseconds. */
   readonly idleMs: number
+  /** What the job has sent may go on going out for so long when it has ended, in milliseconds. */
+  readonly drainMs: number
+  /** But not when nothing of it has moved for so long, in milliseconds. */
+  readonly quietMs: number
 }
 
 const defaultLimits: DoorLimits = {
@@ -33,10 +40,16 @@ const defaultLimits: DoorLimits = {
   maxHandshakes: 256,
   firstByteMs: 30_000,
   serverFirstMs: 300,
+  webFirstMs: 5_000,
   refusalMs: 1000,
   openingMs: 10_000,
   idleMs: 7_200_000,
+  drainMs: 5_000,
+  quietMs: 500,
 }
+
+/** Connections that were reset are written down at once; this only bounds what should not happen, in milliseconds. */
+const endMs = 2_000
 
 /** What the front door of one job needs. */
 export interface DoorOptions {
@@ -70,6 +83,8 @@ export class Door implements Disposable {
   readonly onFault: (cause: unknown) => void
   readonly endpointsOf: (socket: Socket) => JobSocket | undefined
   readonly #open = new Set<Socket>()
+  readonly #work = new Set<Promise<unknown>>()
+  readonly #ending = new AbortController()
   readonly #passed = new Set<string>()
 
   constructor(options: DoorOptions) {
@@ -99,6 +114,46 @@ export class Door implements Disposable {
     return true
   }
 
+  /** Aborted when all connections are ended, because the job has. */
+  get ending(): AbortSignal {
+    return this.#ending.signal
+  }
+
+  /** Counts what is done for a connection until it is done, which may be after the connection is closed. `work` never rejects. */
+  track(work: Promise<unknown>): void {
+    this.#work.add(work)
+    void work.then(() => this.#work.delete(work))
+  }
+
+  /**
+   * Waits, when the job has ended, until what it had sent has gone out, as it would have without us: until no work is left,
+   * or nothing has moved for `quietMs`, or `drainMs` are over.
+   */
+  async drained(): Promise<void> {
+    const { drainMs, quietMs } = this.limits
+    const deadline = performance.now() + drainMs
+    for (let before = -1; this.#work.size > 0 && performance.now() < deadline;) {
+      const moved = [...this.#open].reduce((sum, { bytesRead, bytesWritten }) => sum + bytesRead + bytesWritten, 0)
+      if (moved === before && this.#open.size > 0) return
+      before = moved
+      await this.#done(quietMs)
+    }
+  }
+
+  /** Ends all connections, and waits until each of them is written down. */
+  async end(): Promise<void> {
+    this[Symbol.dispose]()
+    await this.#done(endMs)
+  }
+
+  async #done(limitMs: number): Promise<void> {
+    using waiting = new DisposableStack()
+    const given = new AbortController()
+    waiting.defer(() => given.abort())
+    const late = delay(limitMs, undefined, { signal: given.signal }).catch(() => undefined)
+    await Promise.race([Promise.all(this.#work), late])
+  }
+
   /** Audit mode: remembers that a client of this endpoint refused our certificate. */
   passFromNowOn(host: Host, port: Port): void {
     this.#passed.add(`${host} ${port}`)
@@ -110,7 +165,9 @@ export class Door implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const socket of this.#open) socket.destroy()
+    // A reset, so that the kernel keeps nothing to send again to a job that may be gone.
+    for (const socket of this.#open) socket.resetAndDestroy()
+    this.#ending.abort()
   }
 }
 

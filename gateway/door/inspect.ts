@@ -11,7 +11,7 @@ import type { Alpn, Contact, UpstreamPool } from '../upstream/pool.ts'
 import { isDistrust } from './alert.ts'
 import { carry } from './carry.ts'
 import type { ClientHello } from './client-hello.ts'
-import { openRecord, type Connection } from './connection.ts'
+import { literalOf, openRecord, type Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { ObservedJob } from './observed-job.ts'
 
@@ -75,6 +75,8 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
       inspected: true,
       upstream: answer.pool,
       limits: door.httpLimits,
+      ...literalOf(connection),
+      track: work => door.track(work),
       ...(answer.refusal === undefined ? {} : { refusal: answer.refusal }),
     }
     await relay(client, context)

@@ -5,7 +5,7 @@ import type { Door } from './door.ts'
 
 /**
  * Serves the one listener for every TCP connection of the job. `descriptor` is its bound socket, owned from here on.
- * Disposing stops it and ends the connections.
+ * Disposing stops it, ends the connections, and waits until each of them is written down.
  */
 export async function listen(descriptor: number, door: Door, signal: AbortSignal): Promise<AsyncDisposable> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, highWaterMark: 65_536 })
@@ -16,7 +16,7 @@ export async function listen(descriptor: number, door: Door, signal: AbortSignal
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close')
       server.close()
-      door[Symbol.dispose]()
+      await door.end()
       await closed
     },
   }

@@ -8,7 +8,7 @@ import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { alertFor, renderAlert } from './alert.ts'
 import type { ClientHello } from './client-hello.ts'
-import { openRecord, type Connection } from './connection.ts'
+import { literalOf, openRecord, type Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { preferredAlpn, terminateAndRelay } from './inspect.ts'
 import { ObservedJob } from './observed-job.ts'
@@ -78,6 +78,7 @@ async function refuseInHttp(connection: Connection, denied: Denied, door: Door):
     upstream: noOrigin(connection.host, connection.port, 'http'),
     refusal: denied,
     limits: door.httpLimits,
+    ...literalOf(connection),
   }
   await relayHttp1(connection.socket, context)
   if (job.flows > 0) return

@@ -3,12 +3,13 @@ import { GatewayError, unreachable } from '../errors.ts'
 import type { HttpContext } from '../http/context.ts'
 import { relayHttp1 } from '../http/relay.ts'
 import type { JobSocket } from '../jobs/job.ts'
+import type { Port } from '../net/port.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, Host } from '../policy/decision.ts'
 import { hasForbiddenParts } from '../policy/forbidden-parts.ts'
 import type { ProcessInfo } from '../record/event.ts'
 import { carry } from './carry.ts'
-import { openRecord, type Connection } from './connection.ts'
+import { literalOf, openRecord, type Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { inspect } from './inspect.ts'
 import { ObservedJob } from './observed-job.ts'
@@ -60,7 +61,7 @@ export async function handleConnection(socket: Socket, door: Door): Promise<void
     return
   }
   const decision = decideEndpoint(connection)
-  const peeked = await look(socket, decision, door)
+  const peeked = await look(connection, decision, door)
   const step = nextStep({
     decision,
     host: connection.host,
@@ -132,17 +133,18 @@ function mustBeRead({ job, host, port }: Connection, opening: Opening): boolean 
 }
 
 /** Looks at the first bytes for as long as they can change anything. */
-async function look(socket: Socket, decision: Decision, door: Door): Promise<Peeked> {
-  const limits = peekLimits(decision, door)
+async function look({ socket, port }: Connection, decision: Decision, door: Door): Promise<Peeked> {
+  const limits = peekLimits(decision, port, door)
   return limits === undefined ? { opening: { kind: 'silent' }, unread: Buffer.alloc(0) } : peek(socket, limits)
 }
 
-function peekLimits(decision: Decision, { limits }: Door): PeekLimits | undefined {
+function peekLimits(decision: Decision, port: Port, { limits }: Door): PeekLimits | undefined {
   const { openingMs } = limits
   if (decision.verdict === 'deny') return { firstByteMs: limits.refusalMs, openingMs: limits.refusalMs }
   const { raw, inspectTls, passTls, http } = decision.carriage
   if (!raw) return { firstByteMs: limits.firstByteMs, openingMs }
-  return inspectTls || passTls || http ? { firstByteMs: limits.serverFirstMs, openingMs } : undefined
+  if (!inspectTls && !passTls && !http) return undefined
+  return { firstByteMs: port === 443 || port === 80 ? limits.webFirstMs : limits.serverFirstMs, openingMs }
 }
 
 async function relayPlain(connection: Connection, decision: Decision, door: Door): Promise<void> {
@@ -160,6 +162,7 @@ async function relayPlain(connection: Connection, decision: Decision, door: Door
     inspected: false,
     upstream,
     limits: door.httpLimits,
+    ...literalOf(connection),
   }
   await relayHttp1(connection.socket, context)
   if (job.flows > 0) return

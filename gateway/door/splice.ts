@@ -10,6 +10,8 @@ export interface Ends {
   readonly unread: Buffer
   /** Milliseconds without a byte in either direction until both ends are closed. */
   readonly idleMs: number
+  /** Aborted when the job has ended. */
+  readonly ending: AbortSignal
 }
 
 /**
@@ -29,6 +31,14 @@ export async function splice(ends: Ends, flow: OpenFlow): Promise<ErrorCode | un
   client.on('error', () => fail('CLIENT_ABORTED'))
   origin.on('error', () => fail('UPSTREAM_TRUNCATED'))
   const idle = setTimeout(() => fail('CLIENT_TIMEOUT'), ends.idleMs)
+  const end = (): void => {
+    if (!origin.writableFinished) return fail('CLIENT_ABORTED')
+    // The job had said all that it wanted to say, and it is out.
+    client.resetAndDestroy()
+    origin.destroy()
+  }
+  ends.ending.addEventListener('abort', end, { once: true })
+  if (ends.ending.aborted) end()
 
   if (ends.unread.length > 0) {
     flow.sent += ends.unread.length
@@ -45,6 +55,7 @@ export async function splice(ends: Ends, flow: OpenFlow): Promise<ErrorCode | un
   })
   await closed
   clearTimeout(idle)
+  ends.ending.removeEventListener('abort', end)
   return fault
 }
 

@@ -14,7 +14,7 @@ export interface Situation {
   readonly opening: Opening
   /** Audit mode: nothing that the policy does not `forbid` is refused. */
   readonly isAudit: boolean
-  /** Audit mode: what the policy says of the name that the TLS client asks for, when that is not `host`. */
+  /** What the policy says of the name that the TLS client asks for, when that is not `host`. */
   readonly otherName?: Decision
   /** Audit mode: this host is not inspected any more, because a client of it refused our certificate. */
   readonly isPassedHost: boolean
@@ -69,7 +69,8 @@ export function nextStep(situation: Situation): Step {
 function tlsStep(situation: Situation, hello: ClientHello): Step {
   const { decision, otherName } = situation
   if (decision.verdict === 'deny') return { do: 'refuse', denied: decision }
-  if (otherName?.verdict === 'deny') return { do: 'refuse', denied: otherName }
+  if (otherName?.verdict === 'deny' && (situation.isAudit || otherName.reason === 'forbidden'))
+    return { do: 'refuse', denied: otherName }
   const carriage = usableCarriage(decision, situation.mustRead)
   const observed = decision.verdict === 'observe' ? { observed: decision.reason } : {}
 
@@ -81,10 +82,10 @@ function tlsStep(situation: Situation, hello: ClientHello): Step {
   const mayInspect = carriage.inspectTls && speaksHttp(hello)
   // An address that would be refused is carried as it came: we know no name to answer as, or to verify.
   const rather =
-    (situation.isPassedHost && !situation.mustRead) || (situation.isLiteral && decision.verdict === 'observe')
+    !situation.mustRead && (situation.isPassedHost || (situation.isLiteral && decision.verdict === 'observe'))
   if (carriage.passTls && decision.verdict === 'allow') return { do: 'splice', protocol: 'tls' }
   if (mayInspect && !rather) return { do: 'inspect', hello }
-  if (carriage.passTls || carriage.raw || rather) return { do: 'splice', protocol: 'tls', ...observed }
+  if (carriage.passTls || carriage.raw || (mayInspect && rather)) return { do: 'splice', protocol: 'tls', ...observed }
   return unwanted(situation, 'protocol')
 }
 

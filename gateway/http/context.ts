@@ -1,5 +1,6 @@
 import type { GatewayError } from '../errors.ts'
 import type { Job } from '../jobs/job.ts'
+import type { Address } from '../net/address.ts'
 import type { Port } from '../net/port.ts'
 import type { Host } from '../policy/decision.ts'
 import type { ProcessInfo } from '../record/event.ts'
@@ -46,6 +47,8 @@ export interface HttpContext {
   readonly job: Job
   /** What the connection is for: the virtual address's name (equal to the SNI), or the literal address. */
   readonly host: Host
+  /** The address that the job dialled, when it stands for no name. */
+  readonly literal?: Address
   /** The port the job meant. */
   readonly port: Port
   readonly scheme: 'https' | 'http'
@@ -59,4 +62,6 @@ export interface HttpContext {
   /** The connection is refused as a whole, or its origin cannot be reached: answer the first request with the sentence. */
   readonly refusal?: Denied | GatewayError
   readonly limits: HttpLimits
+  /** Told of what goes on when the client's connection is closed; it never rejects. */
+  readonly track?: (work: Promise<unknown>) => void
 }

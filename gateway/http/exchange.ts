@@ -106,7 +106,13 @@ export class Exchange {
     if (status !== undefined) this.flow.note({ status })
     if (cause instanceof GatewayError) return this.noteError(cause.code)
     const { reason, rule } = cause
-    this.flow.note({ verdict: 'deny', reason, ...(rule !== null && { rule }) })
+    const { literal } = this.#context
+    this.flow.note({
+      verdict: 'deny',
+      reason,
+      ...(rule !== null && { rule }),
+      ...(literal !== undefined && { address: literal }),
+    })
   }
 
   /** It goes on, but block mode would not have let it (audit). */

@@ -136,7 +136,7 @@ function readRequestField(
     default:
   }
   if (nameEnd - start > 6 && equalsToken(bytes, start, 'proxy-')) cut(fields, start, end + 2)
-  return readFramingField(bytes, start, nameEnd, end, fields)
+  return readFramingField(bytes, start, nameEnd, end, true, fields)
 }
 
 function readResponseField(
@@ -157,16 +157,20 @@ function readResponseField(
       if (equalsToken(bytes, start, 'www-authenticate')) readAuthentication(bytes, nameEnd, end, fields)
       return undefined
     default:
-      return readFramingField(bytes, start, nameEnd, end, fields)
+      return readFramingField(bytes, start, nameEnd, end, false, fields)
   }
 }
 
-/** The fields that say where a message ends. Any spelling but the one that all parsers read alike is a fault (T10). */
+/**
+ * The fields that say where a message ends. In a request, any spelling but the one that all parsers read alike is a fault
+ * (T10). In an answer, on which no decision hangs, capitals in `chunked` are not: they mean the same (RFC 9112 §7).
+ */
 function readFramingField(
   bytes: Buffer,
   start: number,
   nameEnd: number,
   end: number,
+  isRequest: boolean,
   fields: Fields,
 ): HeadFault | undefined {
   switch (nameEnd - start) {
@@ -179,13 +183,18 @@ function readFramingField(
         ? readLength(valueText(bytes, nameEnd, end), fields)
         : undefined
     case 17:
-      if (!equalsToken(bytes, start, 'transfer-encoding')) return undefined
-      if (fields.chunked || valueText(bytes, nameEnd, end) !== 'chunked') return 'transfer-encoding'
-      fields.chunked = true
-      return undefined
+      return equalsToken(bytes, start, 'transfer-encoding')
+        ? readCoding(valueText(bytes, nameEnd, end), isRequest, fields)
+        : undefined
     default:
       return undefined
   }
+}
+
+function readCoding(text: string, isRequest: boolean, fields: Fields): HeadFault | undefined {
+  if (fields.chunked || (isRequest ? text : text.toLowerCase()) !== 'chunked') return 'transfer-encoding'
+  fields.chunked = true
+  return undefined
 }
 
 function readAuthentication(bytes: Buffer, nameEnd: number, end: number, fields: Fields): void {

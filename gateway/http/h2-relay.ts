@@ -79,20 +79,21 @@ function beginStream(
   const request = readRequest(raw, context.scheme)
   const judged = judgeStream(context, request)
   const exchange = openExchange(request, judged, withSensitivity(raw, headers), context)
-  const refusal = context.refusal ?? (judged.decision.verdict === 'deny' ? judged.decision : undefined)
+  const refusal = judged.decision.verdict === 'deny' ? judged.decision : context.refusal
   if (refusal === undefined) {
     return new H2Stream(stream, exchange, context, sessions).start()
   }
-  refuseStream(stream, exchange, refusal)
+  refuseStream(stream, exchange, refusal, context)
 }
 
 function refuseStream(
   stream: ServerHttp2Stream,
   { flow, about, request }: H2Exchange,
   refusal: Denied | GatewayError,
+  { literal }: HttpContext,
 ): void {
   if (refusal instanceof GatewayError) flow.note({ error: refusal.code })
-  else flow.note(verdictOf(refusal))
+  else flow.note({ ...verdictOf(refusal), ...(literal === undefined ? {} : { address: literal }) })
   flow.note({ status: answerRefusal(stream, about, refusal, request.isGrpc) })
   stream.once('close', () => flow[Symbol.dispose]())
 }
@@ -109,7 +110,8 @@ function judgeStream(context: HttpContext, request: H2Request): Judged {
     const other = judgeRequest(context, { ...request, authority: request.otherAuthority })
     if (other.decision.verdict === 'deny') return other
   }
-  return { ...judged, decision: refuse(policy, 'malformed') }
+  // What block mode would say first is what audit observes.
+  return judged.decision.verdict === 'observe' ? judged : { ...judged, decision: refuse(policy, 'malformed') }
 }
 
 function openExchange(request: H2Request, judged: Judged, fields: RawFields, context: HttpContext): H2Exchange {

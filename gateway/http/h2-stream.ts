@@ -52,6 +52,10 @@ export class H2Stream {
     this.#sessions = sessions
     this.#maxRequestBytes = decision.verdict === 'allow' ? (decision.maxRequestBytes ?? Infinity) : Infinity
     client.on('close', this.#onClientClose)
+    // Unlike the body they do not wait until they are read, and the origin may not be reached yet.
+    client.on('trailers', (_headers, _flags, raw) => {
+      this.#requestTrailers = fieldObject(raw)
+    })
   }
 
   /** Sends the request on, at once where a session with the origin stands. */
@@ -108,9 +112,6 @@ export class H2Stream {
     const client = this.#client
     origin.on('wantTrailers', () => sendTrailers(origin, this.#requestTrailers))
     origin.on('drain', () => client.resume())
-    client.on('trailers', (_headers, _flags, raw) => {
-      this.#requestTrailers = fieldObject(raw)
-    })
     client.on('data', (chunk: Buffer) => {
       const { flow } = this.#exchange
       flow.sent += chunk.length
@@ -219,7 +220,12 @@ export class H2Stream {
     this.#exchange.flow[Symbol.dispose]()
     const origin = this.#origin
     if (origin === undefined || origin.closed) return
-    origin.close(this.#client.rstCode === NGHTTP2_NO_ERROR && !this.#finished ? NGHTTP2_CANCEL : this.#client.rstCode)
+    const code = this.#client.rstCode
+    // Both are whole; the answer was the sooner, and the end of the request, with its trailers, may be under way.
+    if (this.#finished && code === NGHTTP2_NO_ERROR && origin.writableEnded) {
+      return this.#context.track?.(new Promise(closed => origin.once('close', closed)))
+    }
+    origin.close(code === NGHTTP2_NO_ERROR && !this.#finished ? NGHTTP2_CANCEL : code)
   }
 
   #note(error: ErrorCode): void {

@@ -35,7 +35,7 @@ type Scheme = Judged['scheme']
 
 /**
  * Decides one request on a connection; each request of HTTP/1 and each stream of HTTP/2 comes here. In this order:
- * the log can be written · it is not CONNECT (T8) · the path has one meaning · the host asked for is the connection's own
+ * the log can be written · the connection is not refused · it is not CONNECT (T8) · the path has one meaning · the host asked for is the connection's own
  * (T2, T3) · the policy · an upgrade is to WebSocket (T8) · DNS over HTTPS has a rule that names its path (D2) · the
  * body fits. In audit mode everything but `forbid` becomes an observation. Pure but for the job's state.
  */
@@ -45,6 +45,8 @@ export function judgeRequest(context: HttpContext, facts: RequestFacts): Judged 
   const scheme = schemeOf(context.scheme, facts.upgrade)
   const path = facts.target === '*' ? normalisePath('/') : normalisePath(facts.target)
   if (job.recordFailed && policy.mode === 'block') return { decision: deny('log-failure'), scheme, path }
+  // What refused the connection refuses what comes over it; the request may say anything.
+  if (context.refusal !== undefined && 'verdict' in context.refusal) return { decision: context.refusal, scheme, path }
   if (facts.method === 'CONNECT' && facts.upgrade === 'none')
     return { decision: judgeConnect(context, scheme), scheme, path }
   if (path === undefined) return { decision: refuseUnread(context, 'malformed'), scheme, path }

@@ -148,8 +148,9 @@ function cureLines(about: RefusedRequest, cure: Cure): readonly string[] {
       return ['allow it with a larger `maxRequestBytes` in that rule']
     case 'allow': {
       const line = printable(allowLine(about), maxLine)
+      const how = parseAddress(about.host) === undefined ? 'allow it with:' : 'if you know who holds that address:'
       // A shortened line would allow something else.
-      return line.length < maxLine ? ['allow it with:', `  - ${line}`] : []
+      return line.length < maxLine ? [how, `  - ${line}`] : []
     }
     default:
       return unreachable(cure)

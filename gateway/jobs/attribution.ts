@@ -17,7 +17,7 @@ export interface AttributionSource {
 }
 
 /** Bounds of one search, in milliseconds: of all of it, and of what is done without letting others run. */
-const limits = { searchMs: 100, sliceMs: 2 } as const
+const limits = { searchMs: 1_000, sliceMs: 2 } as const
 /** Sockets whose holder is remembered from searches. */
 const remembered = 4_096
 
@@ -41,7 +41,7 @@ export function openAttribution(source: AttributionSource): Attribute {
     if (inode === undefined) return undefined
     const holding = await search.holderOf(inode)
     if (holding === undefined) return undefined
-    const process = readProcess(source.procRoot, holding.pid)
+    const process = readProcess(source.procRoot, holding.pid, holding.parents)
     // Between the two looks it may have closed the socket and become another program.
     return search.isHeld(holding, inode) ? process : undefined
   }
@@ -50,6 +50,11 @@ export function openAttribution(source: AttributionSource): Attribute {
 interface Holding {
   readonly pid: number
   readonly fd: string
+}
+
+/** What holds a socket, and of a family that shares it the eldest. */
+interface Holder extends Holding {
+  readonly parents: readonly number[]
 }
 
 class Search {
@@ -66,7 +71,7 @@ class Search {
     this.#now = now
   }
 
-  async holderOf(inode: number): Promise<Holding | undefined> {
+  async holderOf(inode: number): Promise<Holder | undefined> {
     const deadline = this.#now() + limits.searchMs
     this.#sliceEnd = this.#now() + limits.sliceMs
     const found = this.#seenAt(inode) ?? (await this.#look(inode, deadline))
@@ -103,10 +108,12 @@ class Search {
   }
 
   /** A child may hold what its parent opened; who opened it is the eldest of the line that holds it. */
-  async #eldest(found: Holding, inode: number, deadline: number): Promise<Holding> {
-    let eldest = found
-    for (const parent of ancestors(this.#procRoot, found.pid)) {
-      eldest = (await this.#holding(parent, inode, deadline)) ?? eldest
+  async #eldest(found: Holding, inode: number, deadline: number): Promise<Holder> {
+    const line = ancestors(this.#procRoot, found.pid)
+    let eldest: Holder = { ...found, parents: line }
+    for (const [index, parent] of line.entries()) {
+      const holding = await this.#holding(parent, inode, deadline)
+      if (holding !== undefined) eldest = { ...holding, parents: line.slice(index + 1) }
     }
     return eldest
   }

@@ -1,3 +1,9 @@
+/** Nearly every path: characters that are never escaped, and no segment that begins with a dot. It is in normal form. */
+const plain = /^(?:\/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@-]*)+$/
+
+/** What `loosePath` changes: an escape, a backslash, a parameter, an empty segment, or the slash at the end. */
+const hasLooseForm = /[%\\;]|\/\/|[^]\/$/
+
 /**
  * The normal form of a request target's path (RFC 3986 §6.2.2): the query is dropped, escapes of unreserved characters
  * are decoded, other escapes are written in upper case (`%2f` stays an escape), characters that must be escaped are,
@@ -8,7 +14,9 @@
  * after an empty segment. `raw` holds one byte per character, as Node gives it.
  */
 export function normalisePath(raw: string): string | undefined {
-  const [path = ''] = raw.split('?', 1)
+  const queryAt = raw.indexOf('?')
+  const path = queryAt < 0 ? raw : raw.slice(0, queryAt)
+  if (plain.test(path)) return path
   if (!path.startsWith('/') || /[^\x21-\x7e\x80-\xff]|[\\#]|%(?![0-9A-Fa-f]{2})|%00/.test(path)) return undefined
   const escaped = path.replace(/%[0-9A-Fa-f]{2}|["<>^`{|}\x80-\xff]/g, canonicalEscape)
   const kept: string[] = []
@@ -34,6 +42,7 @@ export function normalisePath(raw: string): string | undefined {
  * parameters (`;…`) cut, empty segments merged, no trailing slash. Only ever used to refuse more.
  */
 export function loosePath(path: string): string {
+  if (!hasLooseForm.test(path)) return path
   const decoded = path.replace(/%([0-7][0-9A-F])/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   const segments = decoded.split(/[/\\]/).map(segment => segment.replace(/;.*$/s, ''))
   return `/${segments.filter(segment => segment !== '').join('/')}`

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry, type OpenMetricsContentType } from 'prom-client'
+import { Counter, Gauge, Registry, type OpenMetricsContentType } from 'prom-client'
 
 /** The same metrics for both exposition formats: prom-client renames a counter for good once it renders OpenMetrics. */
 export interface Registries {
@@ -29,9 +29,16 @@ interface Count<Label extends string> {
   value: number
 }
 
+/** The counts below one label value; those of the last label hold the figure itself. */
+interface Branch<Label extends string> {
+  readonly next: Map<string, Branch<Label>>
+  count: Count<Label> | undefined
+}
+
 /** A counter, kept in plain numbers and handed to prom-client only when someone asks. */
 export function counter<Label extends string>({ prometheus, openMetrics }: Registries, family: Family<Label>): Tally {
-  const counts = new Map<string, Count<Label>>()
+  const counts: Count<Label>[] = []
+  const root: Branch<Label> = { next: new Map(), count: undefined }
   const { name, help, labels: labelNames } = family
   for (const registers of [[prometheus], [openMetrics]]) {
     const exposed: Counter<Label> = new Counter<Label>({
@@ -41,18 +48,29 @@ export function counter<Label extends string>({ prometheus, openMetrics }: Regis
       registers,
       collect() {
         exposed.reset()
-        for (const { labels, value } of counts.values()) exposed.inc(labels, value)
+        for (const { labels, value } of counts) exposed.inc(labels, value)
       },
     })
   }
   return {
     add(amount, ...values) {
-      const key = values.length === 1 ? (values[0] ?? '') : values.join(' ')
-      const count = counts.get(key)
-      if (count === undefined) counts.set(key, { labels: labelled(labelNames, values), value: amount })
-      else count.value += amount
+      // Step by step through constant strings: putting a key together would cost more than all the rest.
+      let branch = root
+      for (const value of values) branch = branch.next.get(value) ?? grow(branch, value)
+      if (branch.count !== undefined) {
+        branch.count.value += amount
+        return
+      }
+      branch.count = { labels: labelled(labelNames, values), value: amount }
+      counts.push(branch.count)
     },
   }
+}
+
+function grow<Label extends string>(branch: Branch<Label>, value: string): Branch<Label> {
+  const grown: Branch<Label> = { next: new Map(), count: undefined }
+  branch.next.set(value, grown)
+  return grown
 }
 
 function labelled<Label extends string>(
@@ -70,20 +88,4 @@ export function gauge<Label extends string>(
 ): Gauge<Label> {
   const { name, help, labels } = family
   return new Gauge<Label>({ name, help, labelNames: labels, registers: [prometheus, openMetrics] })
-}
-
-/** `buckets`: upper bounds, seconds. */
-export function histogram<Label extends string>(
-  { prometheus, openMetrics }: Registries,
-  family: Family<Label>,
-  buckets: readonly number[],
-): Histogram<Label> {
-  const { name, help, labels } = family
-  return new Histogram<Label>({
-    name,
-    help,
-    labelNames: labels,
-    buckets: [...buckets],
-    registers: [prometheus, openMetrics],
-  })
 }

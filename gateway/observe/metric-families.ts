@@ -37,7 +37,7 @@ export const families = {
     'Outages of a log: it could not be written, or not as fast as events came.',
     [],
   ),
-  jobInfo: family('tidegate_job_info', "The pod's own job; absent where a gateway serves many.", ['job', 'policy']),
+  jobInfo: family('tidegate_job_info', "The gateway's own job; absent where it serves many.", ['job', 'policy']),
   buildInfo: family('tidegate_build_info', 'Always 1; the versions stand in the labels.', ['version', 'node']),
 } as const
 

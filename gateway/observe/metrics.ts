@@ -3,7 +3,8 @@ import type { Mode } from '../policy/policy.ts'
 import type { FlowEvent, Sink } from '../record/event.ts'
 import type { LogObserver } from '../record/job-log.ts'
 import type { Degradation } from '../record/vocabulary.ts'
-import { counter, gauge, histogram, newRegistries } from './families.ts'
+import { durations } from './durations.ts'
+import { counter, gauge, newRegistries } from './families.ts'
 import { families } from './metric-families.ts'
 
 /** The gateway's metrics. Raising one costs well under a microsecond, so the data path may call each of these per flow. */
@@ -35,8 +36,8 @@ const requestBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 /** Makes the metrics of one gateway, with `version` in `build_info`. */
 export function openMetrics(version: string): Metrics {
   const registries = newRegistries()
-  const dnsDuration = histogram(registries, families.dnsDuration, dnsBuckets)
-  const connectDuration = histogram(registries, families.connectDuration, connectBuckets)
+  const dnsDuration = durations(registries, families.dnsDuration, dnsBuckets)
+  const connectDuration = durations(registries, families.connectDuration, connectBuckets)
   const handshakes = counter(registries, families.handshakes)
   const leaves = counter(registries, families.leaves)
   const jobs = gauge(registries, families.jobs)
@@ -49,7 +50,7 @@ export function openMetrics(version: string): Metrics {
   return {
     sink: flowSink(registries),
     log: { written: lines => logLines.add(lines), failed: () => logFailures.add(1) },
-    dnsAnswered: (source, seconds) => dnsDuration.observe({ source }, seconds),
+    dnsAnswered: (source, seconds) => dnsDuration.observe(seconds, source),
     upstreamConnected: seconds => connectDuration.observe(seconds),
     handshake: (side, outcome) => handshakes.add(1, side, outcome),
     leafMinted: () => leaves.add(1),
@@ -72,7 +73,7 @@ function flowSink(registries: Parameters<typeof counter>[0]): Sink {
   const bytes = counter(registries, families.bytes)
   const dnsQueries = counter(registries, families.dnsQueries)
   const packetsDenied = counter(registries, families.packetsDenied)
-  const httpDuration = histogram(registries, families.httpDuration, requestBuckets)
+  const httpDuration = durations(registries, families.httpDuration, requestBuckets)
   return {
     write(event: FlowEvent): void {
       const { layer, verdict, reason } = event
@@ -84,8 +85,7 @@ function flowSink(registries: Parameters<typeof counter>[0]): Sink {
         dnsQueries.add(event.packets ?? 1, verdict, oneOf(qtypes, event.qtype), oneOf(rcodes, event.rcode))
       if (layer === 'packet' && verdict === 'deny')
         packetsDenied.add(event.packets ?? 1, oneOf(protocols, event.protocol))
-      if (layer === 'http' && event.durationMs !== undefined)
-        httpDuration.observe({ verdict }, event.durationMs / 1_000)
+      if (layer === 'http' && event.durationMs !== undefined) httpDuration.observe(event.durationMs / 1_000, verdict)
     },
   }
 }

@@ -22,7 +22,7 @@ export interface LedgerSource {
   read(signal: AbortSignal): Promise<TableReading>
 }
 
-/** The running account of what the kernel refused. Disposing reads once more and writes what is left. */
+/** The running account of what the kernel refused. Disposing reads once more, as far as it can, and writes what is left. */
 export interface Ledger extends AsyncDisposable {
   /** Reads now; two readings never overlap. @throws GatewayError NFT_REJECTED */
   read(signal: AbortSignal): Promise<void>
@@ -67,7 +67,13 @@ export function openLedger(
     read,
     async [Symbol.asyncDispose]() {
       clearInterval(timer)
-      await read(AbortSignal.timeout(10_000), true)
+      try {
+        await read(AbortSignal.timeout(10_000), true)
+      } catch (cause) {
+        // The table is gone: what was read of it before is written all the same, and the rest of the gateway ends as usual.
+        on.failed(cause)
+        account.add({ counts: [], uncounted: 0 }, true)
+      }
     },
   }
 }
@@ -93,7 +99,7 @@ class Account {
     }
   }
 
-  add({ counts, uncounted }: TableReading, last: boolean): void {
+  add({ counts, uncounted }: Pick<TableReading, 'counts' | 'uncounted'>, last: boolean): void {
     let room = this.#linesPerReading
     const present = new Set<string>()
     for (const counted of counts) {

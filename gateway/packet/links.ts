@@ -50,12 +50,27 @@ async function carrier(slot: Slot, namespace: NetworkNamespace, signal: AbortSig
     await delay(1, undefined, { signal: stop })
 }
 
-/** Is a packet of the job to an outside address delivered here, as the rule of its wire says? True as well when the wire is gone. */
+/**
+ * Is a packet of the job to an outside address delivered here, as the rule of its wire says? True as well when the wire is gone.
+ * @throws GatewayError LINK_FAILED when it could not be found out
+ */
 export async function isKeptHere(run: Run, slot: Slot, signal: AbortSignal): Promise<boolean> {
   const args = ['-j', 'route', 'get', '203.0.113.1', 'from', slot.jobAddress, 'iif', slot.device]
-  const { exitCode, stdout } = await run('ip', args, { signal })
+  const { exitCode, stdout, stderr } = await run('ip', args, { signal })
+  if (exitCode === undefined) throw new GatewayError('LINK_FAILED', `ip did not say where packets go: ${stderr.trim()}`)
   const isLocal = exitCode === 0 && /"type":"local"/.test(stdout) && /"dev":"lo"/.test(stdout)
   return isLocal || !hasDevice(slot.device)
+}
+
+/** Takes the gateway's end of the wire down: nothing of the job arrives any more. That it is gone already is no failure. */
+export async function downWire(run: Run, { device }: Slot): Promise<void> {
+  const { exitCode, stderr } = await run('ip', ['link', 'set', 'dev', device, 'down'], {
+    signal: AbortSignal.timeout(5_000),
+  })
+  if (exitCode === 0 || absent.test(stderr)) return
+  throw new GatewayError('LINK_FAILED', `the wire ${device} cannot be taken down: ${stderr.trim()}`, {
+    details: { device },
+  })
 }
 
 /**
@@ -78,6 +93,7 @@ function gatewayCommands(slot: Slot, jobPid: number): readonly string[] {
   const { device, routeTable, gatewayAddress, jobAddress } = slot
   const mac = hardwareAddresses(slot)
   return [
+    `route add ${deadEnd(slot)}`,
     `route add local default dev lo table ${routeTable}`,
     `rule add pref ${rulePreference} iif ${device} lookup ${routeTable}`,
     `link add ${device} address ${mac.gateway} type veth peer name ${jobDevice} address ${mac.job} netns ${jobPid}`,
@@ -99,6 +115,12 @@ function jobCommands(slot: Slot): readonly string[] {
     `neigh replace ${gatewayAddress} lladdr ${hardwareAddresses(slot).gateway} dev ${jobDevice} nud permanent`,
     `route add default via ${gatewayAddress} dev ${jobDevice}`,
   ]
+}
+
+/** When the device goes, what is still on its way to the job must not take the machine's default route. */
+function deadEnd({ gatewayAddress }: Slot): string {
+  const network = gatewayAddress.replace(/\d+$/, last => String(Number(last) - 1))
+  return `unreachable ${network}/30 metric 4096`
 }
 
 /** Locally administered, unicast. */
@@ -139,19 +161,21 @@ function setSysctl(path: string, value: string): void {
 
 /** Removes device, rule and routes; what is gone already is no failure. */
 async function cutWire(run: Run, slot: Slot): Promise<void> {
-  const signal = AbortSignal.timeout(5_000)
   const { device, routeTable } = slot
-  // One program each, and their order matters: without device there are no packets, so the rule may go.
-  const outcomes = [
-    await run('ip', ['link', 'delete', 'dev', device], { signal }),
-    await run('ip', ['rule', 'delete', 'pref', String(rulePreference), 'iif', device, 'lookup', String(routeTable)], {
-      signal,
-    }),
-    await run('ip', ['route', 'flush', 'table', String(routeTable)], { signal }),
+  const commands = [
+    // First, for without device there are no packets, so that the rule may go.
+    `link delete dev ${device}`,
+    `rule delete pref ${rulePreference} iif ${device} lookup ${routeTable}`,
+    `route flush table ${routeTable}`,
+    `route delete ${deadEnd(slot)}`,
   ]
-  const failed = outcomes.find(({ exitCode, stderr }) => exitCode !== 0 && !absent.test(stderr))
-  if (failed === undefined) return
-  throw new GatewayError('LINK_FAILED', `the wire ${device} cannot be removed: ${failed.stderr.trim()}`, {
+  const { exitCode, stderr } = await run('ip', ['-force', '-batch', '-'], {
+    input: `${commands.join('\n')}\n`,
+    signal: AbortSignal.timeout(5_000),
+  })
+  const failures = stderr.split('\n').filter(line => line !== '' && !absent.test(line) && !/^Command failed/.test(line))
+  if (exitCode === 0 || (exitCode !== undefined && failures.length === 0)) return
+  throw new GatewayError('LINK_FAILED', `the wire ${device} cannot be removed: ${failures.join('; ')}`, {
     details: { device },
   })
 }

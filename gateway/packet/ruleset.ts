@@ -99,6 +99,7 @@ ${audit(`    iifname "${device}" icmp type echo-request dnat ip to ${gateway} co
 
   chain admit {
     type filter hook input priority filter; policy accept;
+    iifname != "${device}" iifname "tg*" ip saddr 198.19.0.0/16 accept comment "another job: its own table decides, and counts"
     iifname != "${device}" ip daddr { ${gateway}, ${input.jobAddress} } drop comment "the link address is the job's alone"
     ${other}
     meta l4proto { tcp, udp } socket transparent 1 accept comment "steered here above"

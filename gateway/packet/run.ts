@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
-import { execa } from 'execa'
+import type { Readable } from 'node:stream'
 import { type ErrorCode, GatewayError } from '../errors.ts'
 
 /** How a program ended. `exitCode` is undefined when a signal or the time limit ended it, or when it could not be started. */
@@ -28,25 +28,49 @@ export type Run = (file: string, args: readonly string[], options: RunOptions) =
 /** Longest output kept of each stream, bytes: a full ledger as JSON is about 2 MB. */
 const maxOutputBytes = 16_777_216
 
-/** Runs real programs. Their environment is only a PATH and the C locale, so that output and look-up do not depend on the caller's. */
+/**
+ * Runs real programs. Their environment is only a PATH and the C locale, so that output and look-up do not depend on the
+ * caller's. Stopped early, a program is killed, and we wait until it is gone: what it was doing is then done or not.
+ */
 export const run: Run = async (file, args, { input, signal, timeoutMs = 10_000, env, cwd }) => {
-  const result = await execa(file, args, {
-    reject: false,
-    extendEnv: false,
+  const child = spawn(file, args, {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', ...env },
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
-    maxBuffer: maxOutputBytes,
-    stripFinalNewline: false,
-    timeout: timeoutMs,
-    cancelSignal: signal,
-    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
   })
-  const unstarted = result.exitCode === undefined || result.isMaxBuffer
-  return {
-    exitCode: result.isMaxBuffer ? undefined : result.exitCode,
-    stdout: result.stdout,
-    stderr: unstarted ? `${result.stderr}${result.shortMessage}` : result.stderr,
+  let trouble: string | undefined
+  const stop = (why: string): void => {
+    trouble ??= why
+    child.kill('SIGKILL')
+    // What it started may still hold the other ends.
+    child.stdout?.destroy()
+    child.stderr?.destroy()
   }
+  const overlong = (): void => stop('its output is too long')
+  const [stdout, stderr] = [collect(child.stdout, overlong), collect(child.stderr, overlong)]
+  child.once('error', cause => stop(cause.message))
+  // A program may end without reading all that it was given.
+  child.stdin?.on('error', () => undefined).end(input)
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+  const late = (): void => stop(signal.aborted ? 'it was stopped' : `timed out after ${timeoutMs} ms`)
+  if (limit.aborted) late()
+  limit.addEventListener('abort', late, { once: true })
+  const exitCode = await new Promise<number | null>(fulfil => child.once('close', fulfil))
+  limit.removeEventListener('abort', late)
+  if (trouble === undefined && exitCode !== null) return { exitCode, stdout: stdout(), stderr: stderr() }
+  return { exitCode: undefined, stdout: stdout(), stderr: `${stderr()}${file}: ${trouble ?? `ended by ${child.signalCode}`}` }
+}
+
+/** Keeps what a stream says; `overlong` is called when that is more than may be kept. */
+function collect(stream: Readable | null, overlong: () => void): () => string {
+  const parts: Buffer[] = []
+  let length = 0
+  stream?.on('data', (part: Buffer) => {
+    length += part.length
+    if (length > maxOutputBytes) return overlong()
+    parts.push(part)
+  })
+  return () => Buffer.concat(parts).toString('utf8')
 }
 
 /**

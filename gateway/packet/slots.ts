@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { GatewayError } from '../errors.ts'
 import { type Address, addressFromBytes } from '../net/address.ts'
+import { removeEmpty } from './gone-namespaces.ts'
 import { isAlive, type Owner, thisProcess } from './owner.ts'
 
 /** The names and numbers of one wire, all made from one small number, so that what is left of a dead one can be found. */
@@ -63,7 +65,7 @@ export function claimSlot(directory: string, first = randomInt(slotCount)): Clai
     if (devices.includes(`${slot.device}:`) || taken.some(({ start, end }) => network <= end && network + 3 >= start))
       continue
     const file = `${directory}/${slot.id}`
-    if (writeOnce(file)) return { ...slot, [Symbol.dispose]: () => rmSync(file, { force: true }) }
+    if (writeOnce(file)) return { ...slot, [Symbol.dispose]: () => forget(file) }
   }
   throw new GatewayError('LINK_FAILED', 'no network of 198.19.0.0/16 is free for the wire', {
     details: { slots: slotCount },
@@ -96,19 +98,27 @@ function littleEndian(hex: string | undefined): number | undefined {
 }
 
 /** Creates the file with its whole content, or says that it is there already. */
-function writeOnce(file: string): boolean {
+function writeOnce(file: string, attempts = 8): boolean {
   const draft = `${file}.${process.pid}`
   try {
-    mkdirSync(file.slice(0, file.lastIndexOf('/')), { recursive: true, mode: 0o700 })
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     writeFileSync(draft, JSON.stringify(thisProcess()), { mode: 0o600 })
     linkSync(draft, file)
     return true
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'EEXIST') return false
+    // Another gateway has just removed the folder, as the last one in it.
+    if (code === 'ENOENT' && attempts > 1) return writeOnce(file, attempts - 1)
     throw new GatewayError('LINK_FAILED', `cannot write ${file}`, { cause })
   } finally {
     rmSync(draft, { force: true })
   }
+}
+
+function forget(file: string): void {
+  rmSync(file, { force: true })
+  removeEmpty(dirname(file))
 }
 
 function readOwner(file: string): Owner | undefined {

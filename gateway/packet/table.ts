@@ -30,9 +30,10 @@ export async function installTable(run: Run, input: RulesetInput, signal: AbortS
     if (reading !== undefined) return reading
     throw new GatewayError('NFT_REJECTED', 'nft printed a listing that cannot be read', { details: { table } })
   }
-  await nft(run, renderRuleset(input), signal)
   const admitted = new Map<string, Promise<void>>()
   try {
+    // A program that is stopped may have done its work already.
+    await nft(run, renderRuleset(input), signal)
     const { digest } = await read(signal)
     return {
       digest,

@@ -20,6 +20,8 @@ export interface UdpFlow extends Disposable {
   readonly lastActive: number
   /** Takes a datagram that the listener saw: the first, and those that came before the flow had its own socket. */
   take(data: Buffer): void
+  /** Settles when datagrams no longer wait for the way out; never rejects. */
+  readonly opened: Promise<void>
 }
 
 /** What one job's flows need. */
@@ -54,13 +56,14 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
   })
   const flow = new Flow(record, job.names.hold(destination.address), ended)
   void flow.identify(job, first)
-  if (decision.verdict !== 'deny') void flow.open(context, host, first)
+  if (decision.verdict !== 'deny') flow.opened = flow.open(context, host, first)
   flow.take(first.data)
   return flow
 }
 
 class Flow implements UdpFlow {
   lastActive = performance.now()
+  opened = Promise.resolve()
   readonly #record: OpenFlow
   readonly #hold: Disposable
   readonly #ended: () => void

@@ -10,19 +10,23 @@ export interface UdpLimits {
   readonly idleMs: number
   /** Beyond `flows`, a flow that was silent for so long gives way to a new one; default 1,000. */
   readonly yieldMs: number
+  /** What the job has sent may go on going out for so long when it has ended; default 2,000. */
+  readonly drainMs: number
 }
 
 /** The front door for UDP: decides each flow of the job, and carries what may pass. */
 export interface UdpFront extends Disposable {
   /** Takes a datagram from the listener. Never throws. */
   receive(datagram: Datagram): void
+  /** Waits, when the job has ended, until the datagrams it had sent have gone out, at most `drainMs`. */
+  drained(): Promise<void>
   /** Flows that are open, refused ones included: a refused flow is one line, however many datagrams it has. */
   readonly size: number
 }
 
 /** Opens the front door for UDP of one job; disposing it ends, and so records, all flows. */
 export function openUdpFront(context: UdpContext, limits: Partial<UdpLimits> = {}): UdpFront {
-  const { flows: most = 512, idleMs = 120_000, yieldMs = 1_000 } = limits
+  const { flows: most = 512, idleMs = 120_000, yieldMs = 1_000, drainMs = 2_000 } = limits
   const flows = new Map<string, UdpFlow>()
   const end = (key: string): void => {
     flows.get(key)?.[Symbol.dispose]()
@@ -64,6 +68,13 @@ export function openUdpFront(context: UdpContext, limits: Partial<UdpLimits> = {
         key,
         openUdpFlow(context, datagram, () => flows.delete(key)),
       )
+    },
+    async drained() {
+      const opened = Promise.all([...flows.values()].map(flow => flow.opened))
+      const { promise: late, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, drainMs)
+      await Promise.race([opened, late])
+      clearTimeout(timer)
     },
     [Symbol.dispose]() {
       clearInterval(sweeping)

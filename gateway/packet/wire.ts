@@ -2,7 +2,7 @@ import { closeSync, existsSync, readFileSync } from 'node:fs'
 import type { Address } from '../net/address.ts'
 import type { Port } from '../net/port.ts'
 import type { Mode } from '../policy/policy.ts'
-import { isKeptHere, layWire } from './links.ts'
+import { downWire, isKeptHere, layWire } from './links.ts'
 import { type NetworkNamespace, openNamespaces } from './namespace.ts'
 import type { Run } from './run.ts'
 import type { UdpRange } from './ruleset.ts'
@@ -56,6 +56,8 @@ export interface Wire extends AsyncDisposable {
   read(signal: AbortSignal): Promise<TableReading>
   /** Are the rules those that were loaded, and does every packet of the job stay on this machine? Pass a reading to spare one; then routes are looked at every 10 s. */
   isIntact(signal: AbortSignal, reading?: TableReading): Promise<boolean>
+  /** Ends the job's network for good, and leaves the rest to be disposed. @throws GatewayError LINK_FAILED */
+  cut(): Promise<void>
 }
 
 /**
@@ -125,6 +127,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
       }
       return routesKeep
     },
+    cut: () => downWire(run, slot),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -5,6 +5,12 @@ import type { Inspect } from './policy.ts'
 /** Nothing is carried, or nothing is known yet. */
 export const noCarriage: Carriage = { inspectTls: false, http: false, passTls: false, raw: false }
 
+/** TLS that is terminated, so that each request in it is decided. */
+export const inspectedCarriage: Carriage = { inspectTls: true, http: false, passTls: false, raw: false }
+
+/** Plain HTTP, each request decided. */
+export const httpCarriage: Carriage = { inspectTls: false, http: true, passTls: false, raw: false }
+
 /** Datagrams, or bytes nobody looks at. */
 export const rawCarriage: Carriage = { inspectTls: false, http: false, passTls: false, raw: true }
 

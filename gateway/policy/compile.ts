@@ -69,7 +69,13 @@ export function rankRules(rules: readonly Rule[]): readonly RankedRule[] {
   return rules
     .map(rule => ({ rule, weight: weightOf(rule) }))
     .toSorted((a, b) => compareWeights(b.weight, a.weight) || compareTexts(a.rule, b.rule))
-    .map(({ rule }, index) => ({ rule, label: renderRule(rule), rank: index, scoped: isScoped(rule) }))
+    .map(({ rule }, index) => ({
+      rule,
+      label: renderRule(rule),
+      rank: index,
+      scoped: isScoped(rule),
+      namesHost: rule.host.kind === 'address' || !rule.host.labels.some(isGlob),
+    }))
 }
 
 function compareTexts(a: Rule, b: Rule): number {

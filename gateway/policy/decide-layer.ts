@@ -1,7 +1,7 @@
 import { isAddress } from '../net/address.ts'
 import { renderCidr } from '../net/cidr.ts'
 import { loosePath } from '../net/path.ts'
-import { carriageOf, noCarriage, rawCarriage } from './carriage.ts'
+import { carriageOf, httpCarriage, inspectedCarriage, noCarriage, rawCarriage } from './carriage.ts'
 import type { Carriage, DenyReason, Destination, Host, Scheme } from './decision.ts'
 import { unreachable } from '../errors.ts'
 import type { Layer } from './policy.ts'
@@ -42,12 +42,9 @@ export function decideLayer(layer: Layer, destination: Destination): LayerAnswer
 
 /** A name may be asked for when some rule could allow something at it, and no rule refuses the name as a whole. */
 function decideName(layer: Layer, host: Host): LayerAnswer {
-  const refusing = layer.refusing
-    .find(host)
-    .endpoints()
-    .filter(({ rule }) => isWholeName(rule))
-  if (refusing.length > 0) return refused(refusing)
-  const rule = first(layer.allowing.find(host).endpoints())
+  const refusing = strongest(layer.refusing.find(host).endpoints(), ({ rule }) => isWholeName(rule))
+  if (refusing !== undefined) return refused(refusing)
+  const rule = first(layer.allowing.find(host).endpoints(), () => true)
   return rule === undefined ? unknown(host) : { allow: true, rule, carriage: noCarriage }
 }
 
@@ -55,13 +52,13 @@ function decideEndpoint(layer: Layer, { transport, port }: Endpoint, host: Host)
   const here = ({ rule }: RankedRule): boolean =>
     (rule.scheme === 'any' || (rule.scheme === 'udp') === (transport === 'udp')) && inRange(rule.ports, port)
   const refusing = layer.refusing.find(host).endpoints().filter(here)
-  const whole = refusing.filter(ranked => !ranked.scoped)
-  if (whole.length > 0) return { ...refused(whole), pending: refusing }
+  const whole = strongest(refusing, ranked => !ranked.scoped)
+  if (whole !== undefined) return { ...refused(whole), pending: refusing }
   const allowing = layer.allowing
     .find(host)
     .endpoints()
     .filter(ranked => here(ranked) && opens(ranked, host))
-  const rule = first(allowing)
+  const rule = first(allowing, () => true)
   if (rule === undefined) return { ...unknown(host), pending: refusing }
   return {
     allow: true,
@@ -70,39 +67,46 @@ function decideEndpoint(layer: Layer, { transport, port }: Endpoint, host: Host)
   }
 }
 
+/** Runs once per request of a proxy: looks at the path only where a rule does, and makes no lists in the usual case. */
 function decideRequest(layer: Layer, request: Request): LayerAnswer {
   const { host, port, method, path, scheme } = request
   const here = ({ rule }: RankedRule): boolean => inRange(rule.ports, port)
   const hasMethod = ({ rule }: RankedRule): boolean => rule.methods?.includes(method) ?? true
 
   const refusing = layer.refusing.find(host)
-  const loose = loosePath(path)
-  const onPath = loose === path ? refusing.requests(path) : [...refusing.requests(path), ...refusing.requests(loose)]
-  const met = onPath.filter(ranked => here(ranked) && hasMethod(ranked) && refuses(ranked, scheme))
-  if (met.length > 0) return refused(met)
+  const meets = (ranked: RankedRule): boolean => here(ranked) && hasMethod(ranked) && refuses(ranked, scheme)
+  const met = strongest(refusing.requests(path), meets)
+  // A `forbid` on the loose path beats a `deny` on the path itself.
+  const loose = refusing.readsPaths ? loosePath(path) : path
+  const metLoosely = loose === path ? undefined : strongest(refusing.requests(loose), meets)
+  const refusal = stronger(met, metLoosely)
+  if (refusal !== undefined) return refused(refusal)
 
   const allowing = layer.allowing.find(host)
-  const carriage =
-    scheme === 'https' || scheme === 'wss' ? { ...noCarriage, inspectTls: true } : { ...noCarriage, http: true }
   const admitted = (ranked: RankedRule): boolean =>
-    here(ranked) && opens(ranked, host) && admits[scheme].includes(ranked.rule.scheme)
-  const withPath = allowing.requests(path).filter(admitted)
-  const rule = first(withPath.filter(hasMethod))
-  if (rule !== undefined) return { allow: true, rule, carriage }
+    here(ranked) && admits[scheme].includes(ranked.rule.scheme) && opens(ranked, host)
+  const withPath = allowing.requests(path)
+  const rule = first(withPath, ranked => admitted(ranked) && hasMethod(ranked))
+  if (rule !== undefined) return { allow: true, rule, carriage: carriageOfRequest(scheme) }
 
   // Nothing allows it: say what is nearest to it.
-  const otherMethod = first(withPath)
+  const otherMethod = first(withPath, admitted)
   if (otherMethod !== undefined) return { allow: false, reason: 'method', rule: otherMethod, pending: [] }
   const atHost = allowing
     .endpoints()
     .filter(ranked => here(ranked) && opens(ranked, host) && ranked.rule.scheme !== 'udp')
-  const otherPath = first(atHost.filter(admitted))
+  const otherPath = first(atHost, admitted)
   if (otherPath !== undefined) return { allow: false, reason: 'path', rule: otherPath, pending: [] }
-  const other = first(atHost)
+  const other = first(atHost, () => true)
   if (other === undefined) return unknown(host)
   const upgrades =
     (scheme === 'wss' && other.rule.scheme === 'https') || (scheme === 'ws' && other.rule.scheme === 'http')
   return { allow: false, reason: upgrades ? 'upgrade' : 'protocol', rule: other, pending: [] }
+}
+
+/** How a request is carried that was read to be decided. */
+export function carriageOfRequest(scheme: Request['scheme']): Carriage {
+  return scheme === 'https' || scheme === 'wss' ? inspectedCarriage : httpCarriage
 }
 
 /** Which rules admit a request: those of its own scheme, and those that pass its bytes unread. */
@@ -132,20 +136,31 @@ function inRange({ from, to }: { readonly from: number; readonly to: number }, p
   return from <= port && port <= to
 }
 
-function refused(matching: readonly RankedRule[]): Refusal {
-  const forbidding = first(matching.filter(({ rule }) => rule.effect === 'forbid'))
-  return forbidding === undefined
-    ? { allow: false, reason: 'denied-by-rule', rule: first(matching), pending: [] }
-    : { allow: false, reason: 'forbidden', rule: forbidding, pending: [] }
+function refused(rule: RankedRule): Refusal {
+  return { allow: false, reason: rule.rule.effect === 'forbid' ? 'forbidden' : 'denied-by-rule', rule, pending: [] }
 }
 
 function unknown(host: Host): Refusal {
   return { allow: false, reason: isAddress(host) ? 'address-literal' : 'no-rule', rule: undefined, pending: [] }
 }
 
-/** The most specific rule. */
-function first(ranked: readonly RankedRule[]): RankedRule | undefined {
+/** The most specific rule that fits. */
+function first(rules: readonly RankedRule[], fits: (ranked: RankedRule) => boolean): RankedRule | undefined {
   let best: RankedRule | undefined
-  for (const one of ranked) if (best === undefined || one.rank < best.rank) best = one
+  for (const one of rules) if ((best === undefined || one.rank < best.rank) && fits(one)) best = one
   return best
+}
+
+/** The refusing rule that fits and is named: a `forbid` before a `deny`, then the most specific. */
+function strongest(rules: readonly RankedRule[], fits: (ranked: RankedRule) => boolean): RankedRule | undefined {
+  let best: RankedRule | undefined
+  for (const one of rules) if (fits(one)) best = stronger(best, one)
+  return best
+}
+
+function stronger(a: RankedRule | undefined, b: RankedRule | undefined): RankedRule | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  const forbids = a.rule.effect === 'forbid'
+  if (forbids !== (b.rule.effect === 'forbid')) return forbids ? a : b
+  return b.rank < a.rank ? b : a
 }

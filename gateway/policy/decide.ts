@@ -2,10 +2,11 @@ import { unreachable } from '../errors.ts'
 import { type Address, isAddress } from '../net/address.ts'
 import { auditCarriage, commonCarriage, noCarriage, rawCarriage } from './carriage.ts'
 import type { Carriage, Decision, DenyReason, Destination } from './decision.ts'
-import { decideLayer, type Refusal } from './decide-layer.ts'
-import { isGlob } from './match.ts'
+import { carriageOfRequest, decideLayer, type Refusal } from './decide-layer.ts'
 import type { Layer, Policy } from './policy.ts'
 import type { RankedRule } from './rule-index.ts'
+
+type Allowed = Extract<Decision, { verdict: 'allow' }>
 
 /**
  * Decides one flow. DNS, the front door, HTTP and the packet filter all call this and nothing else.
@@ -42,14 +43,7 @@ function verdictOf(layer: Layer, destination: Destination): Decision {
   if (answer.allow) {
     const { rule, carriage } = answer
     const limit = destination.kind === 'request' ? rule.rule.maxRequestBytes : undefined
-    return {
-      verdict: 'allow',
-      reason: 'rule',
-      rule: named(layer, rule),
-      ...(namesHost(rule) ? { namesHost: true } : {}),
-      carriage,
-      ...(limit === undefined ? {} : { maxRequestBytes: limit }),
-    }
+    return allow(named(layer, rule), rule.namesHost, carriage, limit)
   }
   const rule = answer.rule === undefined ? null : named(layer, answer.rule)
   if (layer.mode === 'block' || answer.reason === 'forbidden') return deny(answer.reason, rule)
@@ -61,9 +55,7 @@ function observed(layer: Layer, destination: Destination, answer: Refusal): Carr
     case 'name':
       return noCarriage
     case 'request':
-      return destination.scheme === 'https' || destination.scheme === 'wss'
-        ? { ...noCarriage, inspectTls: true }
-        : { ...noCarriage, http: true }
+      return carriageOfRequest(destination.scheme)
     case 'endpoint':
     case 'address':
       return destination.transport === 'udp'
@@ -86,22 +78,30 @@ function stricter(a: Decision, b: Decision): Decision {
   if (carriage === undefined) return deny('protocol', b.rule)
   if (a.verdict === 'observe') return { ...a, carriage }
   if (b.verdict === 'observe') return { ...b, carriage }
-  const limits = [a.maxRequestBytes, b.maxRequestBytes].filter(limit => limit !== undefined)
-  return {
-    ...a,
-    rule: `${a.rule}; ${b.rule}`,
-    ...(b.namesHost === true ? { namesHost: true } : {}),
+  const limit = Math.min(a.maxRequestBytes ?? Infinity, b.maxRequestBytes ?? Infinity)
+  return allow(
+    `${a.rule}; ${b.rule}`,
+    a.namesHost === true || b.namesHost === true,
     carriage,
-    ...(limits.length === 0 ? {} : { maxRequestBytes: Math.min(...limits) }),
-  }
-}
-
-function namesHost({ rule }: RankedRule): boolean {
-  return rule.host.kind === 'address' || !rule.host.labels.some(isGlob)
+    limit === Infinity ? undefined : limit,
+  )
 }
 
 function named(layer: Layer, { label }: RankedRule): string {
   return layer.name === '' ? label : `${layer.name} ${label}`
+}
+
+/** Absent rather than undefined, and without spreading: that alone cost more than finding the rule. */
+function allow(rule: string, namesHost: boolean, carriage: Carriage, limit: number | undefined): Decision {
+  const decision: { -readonly [Key in keyof Allowed]: Allowed[Key] } = {
+    verdict: 'allow',
+    reason: 'rule',
+    rule,
+    carriage,
+  }
+  if (namesHost) decision.namesHost = true
+  if (limit !== undefined) decision.maxRequestBytes = limit
+  return decision
 }
 
 function deny(reason: DenyReason, rule: string | null): Decision {

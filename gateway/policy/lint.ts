@@ -30,7 +30,9 @@ function lintUses(document: PolicyDocument): readonly Finding[] {
   return document.uses.flatMap(({ name, position }) => {
     const shared = document.rules.filter(rule => rule.tenants === 'shared' && rule.place.startsWith(`${name}: `))
     if (shared.length === 0) return []
-    const texts = shared.map(({ text }) => text.replace(/^.* /, '')).join(', ')
+    const places = shared.map(({ text }) => text.replace(/^.* /, ''))
+    const more = places.length > 3 ? ` and ${String(places.length - 3)} more` : ''
+    const texts = `${places.slice(0, 3).join(', ')}${more}`
     return [
       warning(
         position,

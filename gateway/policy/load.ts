@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { GatewayError } from '../errors.ts'
+import { fileFault, GatewayError } from '../errors.ts'
 import type { PolicyDocument, ReadUse } from './document.ts'
 import { parsePolicy, parsePolicyDocument } from './document-parse.ts'
 import type { Policy } from './policy.ts'
@@ -49,6 +49,8 @@ function isMissing(cause: unknown): boolean {
 }
 
 function unreadable(file: string, cause: unknown): GatewayError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new GatewayError('POLICY_UNREADABLE', `policy ${file} cannot be read: ${why}`, { cause, details: { file } })
+  return new GatewayError('POLICY_UNREADABLE', `policy ${file} cannot be read: ${fileFault(cause)}`, {
+    cause,
+    details: { file },
+  })
 }

@@ -35,16 +35,25 @@ export class PatternTrie<Value> {
     return place.value
   }
 
-  /** The values of all patterns that match; each once, in no particular order. */
-  matching(parts: readonly string[]): readonly Value[] {
+  /**
+   * The values of all patterns that match the parts of `text`, which stand between separators (one part at least);
+   * each once, in no particular order. Taken apart only as far as patterns look.
+   */
+  matching(text: string, separator: string): readonly Value[] {
     let states: readonly Node<Value>[] = this.#closed([this.#root])
-    for (const part of parts) {
+    for (let from = 0; from <= text.length && !states.every(isSettled); ) {
+      const found = text.indexOf(separator, from)
+      const end = found < 0 ? text.length : found
+      const part = text.slice(from, end)
       const next: Node<Value>[] = []
       for (const state of states) step(state, part, next)
       if (next.length === 0) return []
       states = this.#closed(next)
+      from = end + 1
     }
-    return states.flatMap(state => (state.value === undefined ? [] : [state.value]))
+    const values: Value[] = []
+    for (const { value } of states) if (value !== undefined) values.push(value)
+    return values
   }
 
   /** Adds the states that `**` reaches without consuming a part. */
@@ -56,15 +65,23 @@ export class PatternTrie<Value> {
   }
 }
 
+/** Whatever comes, it stays where it is and leads nowhere else: a pattern that ends in `**`. */
+function isSettled<Value>({ loops, literals, globs, one, many }: Node<Value>): boolean {
+  return loops && literals.size === 0 && globs.size === 0 && one === undefined && many === undefined
+}
+
 function step<Value>(state: Node<Value>, part: string, next: Node<Value>[]): void {
-  const add = (reached: Node<Value> | undefined): void => {
-    if (reached !== undefined && !next.includes(reached)) next.push(reached)
-  }
-  if (state.loops) add(state)
-  add(state.literals.get(part))
-  if (part !== '') add(state.one)
-  add(state.many)
-  for (const [pattern, reached] of state.globs) if (matchPart(pattern, part)) add(reached)
+  if (state.loops) add(next, state)
+  add(next, state.literals.get(part))
+  if (part !== '') add(next, state.one)
+  add(next, state.many)
+  // Most nodes have none, and an iterator is not free.
+  if (state.globs.size === 0) return
+  for (const [pattern, reached] of state.globs) if (matchPart(pattern, part)) add(next, reached)
+}
+
+function add<Value>(states: Node<Value>[], reached: Node<Value> | undefined): void {
+  if (reached !== undefined && !states.includes(reached)) states.push(reached)
 }
 
 function child<Value>(parent: Node<Value>, part: string): Node<Value> {

@@ -1,6 +1,6 @@
-/** Labels of a name from the right, as tries and patterns walk them. */
-export function reversedLabels(host: string): readonly string[] {
-  return host.split('.').toReversed()
+/** A name with its labels from the right, as tries and patterns walk them: `com.example.www`. */
+export function reversedHost(host: string): string {
+  return host.split('.').toReversed().join('.')
 }
 
 /** Segments of a path in normal form: what stands between and after its slashes. */

@@ -2,6 +2,7 @@ import { hostText } from './detect/location.ts'
 import { absorbEvidence, type Evidence, noEvidence } from './suggest-evidence.ts'
 import { groupHosts } from './suggest-hosts.ts'
 import { PathTree, usualGrain } from './suggest-paths.ts'
+import { asRegistry } from './suggest-registry.ts'
 import type { Target } from './suggest-standing.ts'
 
 /** One line of the policy, and what was seen that calls for it. */
@@ -58,19 +59,22 @@ function rulesFor(pattern: string, members: readonly Endpoint[], isShared: (host
     for (const member of members) absorbEvidence(evidence, member.evidence)
     return [{ rule: origin, evidence, ...noted }]
   }
-  const byPattern = new Map<string, { methods: string[]; evidence: Evidence }>()
+  const byPattern = new Map<string, { methods: string[]; evidence: Evidence; remark?: string }>()
   for (const [method, tree] of mergedTrees(members)) {
-    for (const path of tree.patterns()) {
-      const entry = byPattern.get(path.pattern) ?? { methods: [], evidence: noEvidence() }
+    const patterns = tree.patterns()
+    const isReading = method === 'GET' || method === 'HEAD'
+    const registry = isReading && !isShared(first.target.host) ? asRegistry(patterns) : undefined
+    for (const path of registry === undefined ? patterns : [registry]) {
+      const entry = byPattern.get(path.pattern) ?? { methods: [], evidence: noEvidence(), ...noted }
       entry.methods.push(method)
       absorbEvidence(entry.evidence, path.evidence)
+      if (registry !== undefined) entry.remark ??= 'an npm registry: all its packages, read-only'
       byPattern.set(path.pattern, entry)
     }
   }
-  return [...byPattern].map(([path, { methods, evidence }]) => ({
+  return [...byPattern].map(([path, { methods, ...seen }]) => ({
     rule: isSocket ? `${origin}${path}` : `${methods.toSorted().join(',')} ${origin}${path}`,
-    evidence,
-    ...noted,
+    ...seen,
   }))
 }
 

@@ -77,7 +77,8 @@ export class ChainChecker {
     const line = this.#lines
     if (this.#suspect) return this.#settle(link !== undefined && link.prev === this.#head ? line - 2 : line - 1)
     if (this.#seal !== undefined) return this.#blame(line, 'after-seal', `line ${line} stands after the seal`)
-    if (link === undefined) return this.#blame(line, 'unreadable', `line ${line} is no line of a tidegate log`)
+    if (link === undefined || typeof link.seq !== 'number')
+      return this.#blame(line, 'unreadable', `line ${line} is no line of a tidegate log`)
     if (link.seq !== line - 1) {
       return this.#blame(
         line,

@@ -15,22 +15,25 @@ export const errorText: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   POLICY_UNREADABLE: { means: 'a policy file cannot be read', remedy: 'check the path and its permissions' },
   CONFIG_INVALID: {
-    means: 'the configuration of `serve` has faults',
-    remedy: 'each is named by its key; docs/configuration.md lists the keys',
+    means: 'a file that the policy names cannot be used',
+    remedy: 'the message names it; `tls.extraCa` takes PEM files with certificates',
   },
   LOG_INVALID: {
     means: 'a file is not a log of this version, or a line of it cannot be read',
     remedy: '`tidegate verify` names the line; compare with the copy the job uploaded',
   },
-  NOT_ROOT: { means: 'laying the wire needs root', remedy: 'run as root, or in a sidecar with NET_ADMIN' },
+  NOT_ROOT: {
+    means: 'laying the wire needs root',
+    remedy: 'run as root; in a container it needs NET_ADMIN, NET_RAW, SYS_ADMIN and SETPCAP',
+  },
   TOOL_MISSING: {
     means: 'a program the gateway needs is not installed',
-    remedy: 'install the one it names (`nft`, `ip`, `unshare`, `tini`)',
+    remedy: 'the message names the Debian packages',
   },
-  NO_RESOLVER: { means: 'the machine names no DNS server', remedy: 'check `/etc/resolv.conf` on the gateway’s side' },
+  NO_RESOLVER: { means: 'the machine names no DNS server', remedy: 'check `/etc/resolv.conf` of the machine' },
   PORT_IN_USE: {
     means: 'a port the gateway listens on is taken',
-    remedy: 'end the other program or configure another port',
+    remedy: 'end the other program, or give `--metrics` another port',
   },
   NFT_REJECTED: {
     means: 'the kernel refused the packet filter',
@@ -92,7 +95,7 @@ export const errorText: Readonly<Record<ErrorCode, ErrorText>> = {
   CLIENT_ABORTED: { means: 'the client closed before the answer was complete', remedy: 'none; the build gave up' },
   LIMIT_REACHED: {
     means: 'a bound of the gateway was reached',
-    remedy: 'the message names it; docs/configuration.md says how to raise it',
+    remedy: 'docs/dns.md, docs/door.md and docs/http.md list the limits; a build that meets one is most likely a flood',
   },
   LOG_WRITE_FAILED: {
     means: 'the log could not be written',

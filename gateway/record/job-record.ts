@@ -12,9 +12,10 @@ import { JobSummary, type LiveCounts } from './job-summary.ts'
 import { createLogFile, logPath } from './log-file.ts'
 import { readLog } from './log-reader.ts'
 import { openFlow } from './open-flow.ts'
+import { PacedSink } from './paced-sink.ts'
 import { redactEvent } from './redact.ts'
 import { renderMarkdown } from './report/markdown.ts'
-import { logState } from './summarise-log.ts'
+import { logState } from './log-state.ts'
 import type { LogState, Summary } from './summary-shape.ts'
 import type { Degradation } from './vocabulary.ts'
 
@@ -36,6 +37,9 @@ export interface JobRecordOptions {
   /** A sink threw, or a report could not be written: for the operator. */
   readonly onTrouble: (error: unknown) => void
 }
+
+/** Events go to the sinks in batches: as often as the log is written, and soon enough to be little at a time. */
+const pace = { paceMs: 10, most: 128 } as const
 
 /** How a job's record ended. */
 export interface RecordEnd {
@@ -67,6 +71,7 @@ export class JobRecord implements AsyncDisposable {
   /** Takes events as they are; they are made safe to write here, once, for every sink. */
   readonly sink: Sink
   readonly #options: JobRecordOptions
+  readonly #paced: PacedSink
   readonly #log: JobLog
   readonly #summary: JobSummary
   readonly #run = randomBytes(3).toString('hex')
@@ -79,7 +84,8 @@ export class JobRecord implements AsyncDisposable {
     this.#summary = new JobSummary(job)
     this.#log = new JobLog({ file, job, now, observer, onOutage: event => this.#summary.write(event) })
     const all = fanOut([this.#log, this.#summary, ...(options.extraSinks ?? [])], options.onTrouble)
-    this.sink = { write: event => all.write(redactEvent(event)) }
+    this.#paced = new PacedSink({ write: event => all.write(redactEvent(event)), ...pace })
+    this.sink = this.#paced
   }
 
   /** True when new flows must be refused: the log is failing, the mode is `block` and the policy says `deny`. */
@@ -94,6 +100,7 @@ export class JobRecord implements AsyncDisposable {
 
   /** Flows so far, by verdict: what `--fail-on-deny` asks. */
   get flows(): Readonly<Record<Verdict, number>> {
+    this.#paced.drain()
     return this.#summary.flows
   }
 
@@ -119,11 +126,13 @@ export class JobRecord implements AsyncDisposable {
 
   /** The summary so far. */
   summary(): Summary {
+    this.#paced.drain()
     return this.#summary.summary({ state: 'open', lines: this.#log.lines, lost: this.#log.lost })
   }
 
   /** Resolves when what was written so far has reached the file, or a write of it failed. */
   flushed(): Promise<void> {
+    this.#paced.drain()
     return this.#log.flushed()
   }
 
@@ -141,6 +150,7 @@ export class JobRecord implements AsyncDisposable {
   }
 
   async #end(): Promise<RecordEnd> {
+    this.#paced.drain()
     const seal = await this.#log.seal(this.#summary.sealTotals())
     const found = await this.#readBack(seal.lost)
     if (found.head !== seal.head || found.state === 'broken') {

@@ -48,8 +48,12 @@ export class JobSummary implements Sink, LiveCounts {
   }
 
   write(event: FlowEvent): void {
-    this.#startedAt = Math.min(this.#startedAt, event.startedAt)
-    this.#endedAt = Math.max(this.#endedAt, event.startedAt + (event.durationMs ?? 0))
+    // It is not there yet when a running job's summary is made, which must not differ from the finished log's.
+    if (event.event === 'sealed') return
+    // To the digits that the log has: what is read back from it adds up to the same.
+    const startedAt = Math.floor(event.startedAt)
+    this.#startedAt = Math.min(this.#startedAt, startedAt)
+    this.#endedAt = Math.max(this.#endedAt, startedAt + Math.round((event.durationMs ?? 0) * 1_000) / 1_000)
     this.#found.add(event)
     if (event.event === 'started') this.#start = startFacts(event.details ?? {})
     if (event.verdict === undefined) return

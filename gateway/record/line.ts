@@ -15,27 +15,21 @@ export function lineHash(line: string | Uint8Array): string {
  * as much. `job` is already JSON text.
  */
 export function renderLine(event: FlowEvent, seq: number, job: string, prev: string): string {
-  let line = `{"v":1,"seq":${seq},"time":"${rfc3339(event.startedAt)}","job":${job}`
-  if (event.flow !== undefined) line += `,"flow":${quote(event.flow)}`
-  line += `,"layer":"${event.layer}"`
-  if (event.host !== undefined) line += `,"host":${quote(event.host)}`
-  if (event.address !== undefined) line += `,"address":${quote(event.address)}`
-  line += numberField('port', event.port)
-  if (event.protocol !== undefined) line += `,"protocol":${quote(event.protocol)}`
+  let line = `{"v":1,"seq":${seq},"time":"${rfc3339(event.startedAt)}","job":${job}${placeText(event)}`
   if (event.method !== undefined) line += `,"method":${quote(event.method)}`
   if (event.path !== undefined) line += `,"path":${quote(event.path)}`
-  line += numberField('status', event.status)
+  if (event.status !== undefined) line += numberField('status', event.status)
   if (event.qtype !== undefined) line += `,"qtype":${quote(event.qtype)}`
   if (event.rcode !== undefined) line += `,"rcode":${quote(event.rcode)}`
   if (event.verdict !== undefined) line += `,"verdict":"${event.verdict}"`
   if (event.reason !== undefined) line += `,"reason":"${event.reason}"`
   if (event.rule !== undefined) line += `,"rule":${quote(event.rule)}`
-  if (event.inspected !== undefined) line += `,"inspected":${event.inspected}`
-  line += numberField('bytesSent', event.bytesSent)
-  line += numberField('bytesReceived', event.bytesReceived)
-  line += numberField('durationMs', event.durationMs)
-  line += numberField('packets', event.packets)
-  if (event.process !== undefined) line += `,"process":${processText(event.process)}`
+  if (event.inspected !== undefined) line += event.inspected ? ',"inspected":true' : ',"inspected":false'
+  if (event.bytesSent !== undefined) line += numberField('bytesSent', event.bytesSent)
+  if (event.bytesReceived !== undefined) line += numberField('bytesReceived', event.bytesReceived)
+  if (event.durationMs !== undefined) line += numberField('durationMs', event.durationMs)
+  if (event.packets !== undefined) line += numberField('packets', event.packets)
+  if (event.process !== undefined) line += processText(event.process)
   if (event.event !== undefined) line += `,"event":"${event.event}"`
   if (event.before !== undefined) line += `,"before":${quote(event.before)}`
   if (event.after !== undefined) line += `,"after":${quote(event.after)}`
@@ -43,6 +37,42 @@ export function renderLine(event: FlowEvent, seq: number, job: string, prev: str
   if (event.error !== undefined) line += `,"error":"${event.error}"`
   if (event.details !== undefined) line += `,"details":${ascii(JSON.stringify(event.details))}`
   return `${line},"prev":"${prev}"}`
+}
+
+/** The fields that all requests of one connection have in common. */
+interface Place {
+  readonly event: FlowEvent
+  readonly text: string
+}
+
+/** By flow, of connections that carry requests: each is rendered once and not with every request. */
+const places = new Map<string, Place>()
+const mostPlaces = 512
+
+function placeText(event: FlowEvent): string {
+  const { flow } = event
+  if (flow === undefined || event.layer !== 'http') return renderPlace(event)
+  const known = places.get(flow)
+  if (known !== undefined && isSamePlace(known.event, event)) return known.text
+  const text = renderPlace(event)
+  if (places.size >= mostPlaces) places.clear()
+  places.set(flow, { event, text })
+  return text
+}
+
+function isSamePlace(a: FlowEvent, b: FlowEvent): boolean {
+  return a.host === b.host && a.address === b.address && a.port === b.port && a.protocol === b.protocol
+}
+
+function renderPlace(event: FlowEvent): string {
+  let text = ''
+  if (event.flow !== undefined) text += `,"flow":${quote(event.flow)}`
+  text += `,"layer":"${event.layer}"`
+  if (event.host !== undefined) text += `,"host":${quote(event.host)}`
+  if (event.address !== undefined) text += `,"address":${quote(event.address)}`
+  if (event.port !== undefined) text += numberField('port', event.port)
+  if (event.protocol !== undefined) text += `,"protocol":${quote(event.protocol)}`
+  return text
 }
 
 const needsEscape = /[^\x20\x21\x23-\x5b\x5d-\x7e]/
@@ -57,10 +87,16 @@ function ascii(json: string): string {
   return json.replace(notAscii, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** Absent stays absent, and what is no number (a subtraction gone wrong) is left out rather than written as `null`. */
-function numberField(name: string, value: number | undefined): string {
-  if (value === undefined || !Number.isFinite(value)) return ''
-  return `,"${name}":${Number.isInteger(value) ? value : Math.round(value * 1_000) / 1_000}`
+/** What is no number (a subtraction gone wrong) is left out rather than written as `null`; three decimals at most. */
+function numberField(name: string, value: number): string {
+  if (Number.isInteger(value)) return `,"${name}":${value}`
+  if (!Number.isFinite(value)) return ''
+  const thousandths = Math.round(Math.abs(value) * 1_000)
+  const whole = Math.floor(thousandths / 1_000)
+  const rest = thousandths - whole * 1_000
+  // By hand: to find the shortest form of a fraction costs more than the rest of the line.
+  const decimals = rest === 0 ? '' : rest < 10 ? `.00${rest}` : rest < 100 ? `.0${rest}` : `.${rest}`
+  return `,"${name}":${value < 0 ? '-' : ''}${whole}${decimals}`
 }
 
 const rendered = new WeakMap<ProcessInfo, string>()
@@ -69,7 +105,7 @@ function processText(process: ProcessInfo): string {
   const before = rendered.get(process)
   if (before !== undefined) return before
   const { pid, exe, command, uid, parents } = process
-  const text = ascii(JSON.stringify({ pid, exe, command, uid, parents }))
+  const text = `,"process":${ascii(JSON.stringify({ pid, exe, command, uid, parents }))}`
   rendered.set(process, text)
   return text
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { access, mkdir, open, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { GatewayError } from '../errors.ts'
 
 /** Where lines go: an append-only file, and the seam at which tests put a full or a slow disk. */
@@ -27,7 +27,7 @@ export function logPath(dir: string): string {
 export async function createLogFile(dir: string): Promise<LogFile> {
   const path = logPath(dir)
   try {
-    await mkdir(dir, { recursive: true })
+    await makeFolder(dir)
     if (await exists(path)) await rename(path, await freeName(dir))
     const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL } = constants
     const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0o644)
@@ -39,6 +39,18 @@ export async function createLogFile(dir: string): Promise<LogFile> {
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new GatewayError('OUT_UNWRITABLE', `cannot create the log in ${dir}: ${why}`, { cause, details: { dir } })
+  }
+}
+
+/** As `mkdir -p`. Node's own (24.21) never ends where the kernel says that the parent, which is there, is not: as /proc does. */
+async function makeFolder(dir: string): Promise<void> {
+  if (await exists(dir)) return
+  if (dirname(dir) !== dir) await makeFolder(dirname(dir))
+  try {
+    await mkdir(dir)
+  } catch (cause) {
+    // Somebody else was faster.
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
   }
 }
 

@@ -1,14 +1,14 @@
-import { createReadStream } from 'node:fs'
-import { GatewayError } from '../errors.ts'
+import { createReadStream, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileFault, GatewayError } from '../errors.ts'
 import { ChainChecker, type ChainStatus } from './chain.ts'
-import { lineSchema, type LogLine } from './line-schema.ts'
 
 /** Longest line that is read, bytes; the gateway writes none above 32 KiB. */
 const maxLineBytes = 1_048_576
 
 /**
  * Streams a log through the chain check, and each complete line, numbered 1, 2, 3 …, to `onLine`. Memory does not grow
- * with the log.
+ * with the log. `path` may be the folder that holds the log (`--out`).
  * @throws GatewayError LOG_INVALID when the file cannot be read (no `details.line`) or a line is longer than any of ours
  */
 export async function readLog(
@@ -30,39 +30,27 @@ export async function readLog(
       start = end + 1
     }
     rest = bytes.subarray(start)
-    if (rest.length > maxLineBytes) throw invalid(number + 1, 'it is longer than any line of a tidegate log')
+    if (rest.length > maxLineBytes) throw invalidLine(number + 1, 'it is longer than any line of a tidegate log')
   }
   return chain.status(rest)
 }
 
 async function* chunks(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of createReadStream(path, { signal, highWaterMark: 262_144 })) {
+    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+    for await (const chunk of createReadStream(isFolder ? join(path, 'egress.ndjson') : path, {
+      signal,
+      highWaterMark: 262_144,
+    })) {
       if (Buffer.isBuffer(chunk)) yield chunk
     }
   } catch (cause) {
     signal.throwIfAborted()
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new GatewayError('LOG_INVALID', `cannot read ${path}: ${why}`, { cause, details: { path } })
+    throw new GatewayError('LOG_INVALID', `${path} cannot be read: ${fileFault(cause)}`, { cause, details: { path } })
   }
 }
 
-/**
- * One line by the schema of docs/log.schema.json.
- * @throws GatewayError LOG_INVALID with `details.line` and what is wrong
- */
-export function parseLine(bytes: Buffer, number: number): LogLine {
-  let value: unknown
-  try {
-    value = JSON.parse(bytes.toString('utf8'))
-  } catch (cause) {
-    throw invalid(number, 'it is not JSON', cause)
-  }
-  const result = lineSchema.safeParse(value)
-  if (result.success) return result.data
-  throw invalid(number, 'it is no line of a version 1 log (docs/log.schema.json)', result.error)
-}
-
-function invalid(line: number, why: string, cause?: unknown): GatewayError {
+/** What is wrong with a line of a log. */
+export function invalidLine(line: number, why: string, cause?: unknown): GatewayError {
   return new GatewayError('LOG_INVALID', `line ${line} of the log cannot be used: ${why}`, { cause, details: { line } })
 }

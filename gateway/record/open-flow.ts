@@ -16,32 +16,31 @@ export function openFlow(
 class Flow implements OpenFlow {
   sent = 0
   received = 0
-  readonly #facts: Omit<FlowEvent, 'startedAt'>
+  /** Becomes the event: one object from open to written, as this runs once per request of a proxy. */
+  readonly #event: { -readonly [Key in keyof FlowEvent]: FlowEvent[Key] }
   readonly #startedAt: number
   readonly #write: (event: FlowEvent) => void
   readonly #now: () => number
   #written = false
 
   constructor(facts: Omit<FlowEvent, 'startedAt'>, write: (event: FlowEvent) => void, now: () => number) {
-    this.#facts = { ...facts }
+    this.#startedAt = now()
+    this.#event = { ...facts, startedAt: this.#startedAt }
     this.#write = write
     this.#now = now
-    this.#startedAt = now()
   }
 
   note(facts: Partial<FlowEvent>): void {
-    Object.assign(this.#facts, facts)
+    if (!this.#written) Object.assign(this.#event, facts)
   }
 
   [Symbol.dispose](): void {
     if (this.#written) return
     this.#written = true
-    this.#write({
-      durationMs: Math.max(0, this.#now() - this.#startedAt),
-      startedAt: this.#startedAt,
-      ...this.#facts,
-      bytesSent: this.sent,
-      bytesReceived: this.received,
-    })
+    const event = this.#event
+    event.durationMs ??= Math.max(0, this.#now() - this.#startedAt)
+    event.bytesSent = this.sent
+    event.bytesReceived = this.received
+    this.#write(event)
   }
 }

@@ -35,9 +35,15 @@ function redactProcess(process: ProcessInfo): ProcessInfo {
     uid: process.uid,
     parents: process.parents.slice(0, 16).map(exe => printable(exe, longest.text)),
   }
-  known.set(process, after)
-  known.set(after, after)
-  return after
+  const isClean =
+    after.exe === process.exe &&
+    after.command === process.command &&
+    after.parents.length === process.parents.length &&
+    after.parents.every((exe, index) => exe === process.parents[index])
+  const kept = isClean ? process : after
+  known.set(process, kept)
+  known.set(kept, kept)
+  return kept
 }
 
 const safeWord = /^[\x20-\x7e]{0,64}$/
@@ -47,19 +53,45 @@ const safeWord = /^[\x20-\x7e]{0,64}$/
  * (contracts.md §3: no query, no credential; bypasses.md P1: nothing that a terminal or a page would obey).
  */
 export function redactEvent(event: FlowEvent): FlowEvent {
-  const { host, path, method, rule, process } = event
+  const { layer, details } = event
+  const host = event.host === undefined ? undefined : redactHost(event.host)
+  const path =
+    event.path === undefined
+      ? undefined
+      : layer === 'file'
+        ? printable(event.path, longest.path)
+        : redactPath(event.path)
+  const rule = event.rule === undefined ? undefined : printable(event.rule, longest.text)
+  const process = event.process === undefined ? undefined : redactProcess(event.process)
+  const method = redactWord(event.method)
+  const address = redactWord(event.address)
+  const protocol = redactWord(event.protocol)
+  // Nearly always there is nothing to do, and then nothing is copied.
+  if (
+    host === event.host &&
+    path === event.path &&
+    rule === event.rule &&
+    process === event.process &&
+    method === event.method &&
+    address === event.address &&
+    protocol === event.protocol &&
+    details === undefined
+  )
+    return event
   const clean: { -readonly [K in keyof FlowEvent]: FlowEvent[K] } = { ...event }
-  if (host !== undefined) clean.host = redactHost(host)
-  if (path !== undefined) clean.path = event.layer === 'file' ? printable(path, longest.path) : redactPath(path)
-  if (method !== undefined && !safeWord.test(method)) clean.method = printable(method, longest.word)
-  if (rule !== undefined) clean.rule = printable(rule, longest.text)
-  if (process !== undefined) clean.process = redactProcess(process)
-  if (event.address !== undefined && !safeWord.test(event.address))
-    clean.address = printable(event.address, longest.word)
-  if (event.protocol !== undefined && !safeWord.test(event.protocol))
-    clean.protocol = printable(event.protocol, longest.word)
-  if (event.details !== undefined) clean.details = redactDetails(event.details)
+  if (host !== undefined) clean.host = host
+  if (path !== undefined) clean.path = path
+  if (rule !== undefined) clean.rule = rule
+  if (process !== undefined) clean.process = process
+  if (method !== undefined) clean.method = method
+  if (address !== undefined) clean.address = address
+  if (protocol !== undefined) clean.protocol = protocol
+  if (details !== undefined) clean.details = redactDetails(details)
   return clean
+}
+
+function redactWord(word: string | undefined): string | undefined {
+  return word === undefined || safeWord.test(word) ? word : printable(word, longest.word)
 }
 
 function redactDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -3,6 +3,7 @@ import type { DenyReason } from '../policy/decision.ts'
 import { addBounded, BoundedTable, countBounded } from './bounded-table.ts'
 import { processChain } from './process-label.ts'
 import { hostOf, type FlowEvent } from './event.ts'
+import { isMadeUp } from './made-up-name.ts'
 import { isForAllow, suggestAllow } from './suggest-allow.ts'
 import type { RefusedRow } from './summary-shape.ts'
 import { metadataAddresses } from './vocabulary.ts'
@@ -19,6 +20,7 @@ interface Row {
   readonly protocols: Set<string>
   lookups: number
   attempts: number
+  bytesSent: number
   readonly methods: Map<string, number>
   /** Different requests, at most one more than are suggested one by one. */
   readonly requests: Map<string, FlowEvent>
@@ -44,7 +46,10 @@ export class RefusedTable {
     const row = this.#rowOf(event, hostOf(event) ?? '(unknown)', verdict, reason)
     if (row === undefined) return
     if (event.layer === 'dns') row.lookups += event.packets ?? 1
-    else row.attempts += event.packets ?? 1
+    else {
+      row.attempts += event.packets ?? 1
+      row.bytesSent += event.bytesSent ?? 0
+    }
     if (event.layer !== 'dns') addBounded(row.ports, event.port, 8)
     addBounded(row.protocols, event.protocol, 8)
     if (event.method !== undefined) countBounded(row.methods, event.method)
@@ -70,6 +75,7 @@ export class RefusedTable {
       protocols: new Set(),
       lookups: 0,
       attempts: 0,
+      bytesSent: 0,
       methods: new Map(),
       requests: new Map(),
       connection: undefined,
@@ -102,7 +108,29 @@ function fold(rows: readonly Row[]): readonly Row[] {
     for (const process of row.processes) addBounded(into.processes, process, 5)
     return false
   })
-  return [...shared.values(), ...alone]
+  return [...shared.values(), ...gatherMadeUp(alone)]
+}
+
+/** So many names that carry data, below one name, are a tunnel that a reader sees at once when it is one row. */
+const fewestMadeUp = 3
+
+function gatherMadeUp(rows: readonly Row[]): readonly Row[] {
+  const families = Map.groupBy(rows, row =>
+    row.attempts === 0 && isMadeUp(row.host) ? `${row.verdict} ${row.reason} ${parentOf(row.host)}` : undefined,
+  )
+  return [...families].flatMap(([key, members]) => {
+    const [first] = members
+    if (key === undefined || first === undefined || members.length < fewestMadeUp) return members
+    const processes = new Set<string>()
+    for (const member of members) for (const process of member.processes) addBounded(processes, process, 5)
+    const sum = (count: (row: Row) => number): number => members.reduce((total, row) => total + count(row), 0)
+    const host = `**.${parentOf(first.host)}`
+    return [{ ...first, host, names: sum(row => row.names), lookups: sum(row => row.lookups), processes }]
+  })
+}
+
+function parentOf(host: string): string {
+  return host.slice(host.indexOf('.') + 1)
 }
 
 function isShared(row: Row): boolean {
@@ -134,6 +162,7 @@ function render(row: Row): RefusedRow {
     protocols: [...row.protocols],
     lookups: row.lookups,
     attempts: row.attempts,
+    bytesSent: row.bytesSent,
     methods: Object.fromEntries(row.methods),
     ...(example === undefined ? {} : { example }),
     processes: [...row.processes],

@@ -1,10 +1,11 @@
-import type { ChainStatus } from './chain.ts'
 import { JobSummary } from './job-summary.ts'
 import type { LogLine } from './line-schema.ts'
-import { parseLine, readLog } from './log-reader.ts'
+import { parseLine } from './log-line.ts'
+import { readLog } from './log-reader.ts'
+import { logState } from './log-state.ts'
 import { redactEvent } from './redact.ts'
 import type { FlowEvent } from './event.ts'
-import type { LogState, Summary } from './summary-shape.ts'
+import type { Summary } from './summary-shape.ts'
 
 /**
  * The summary of a log, streamed. A log can come from anywhere, so its text is made safe again. A chain that does not
@@ -26,11 +27,4 @@ export async function summariseLog(path: string, signal: AbortSignal): Promise<S
 function eventOf(line: LogLine): FlowEvent {
   const { v: _v, seq: _seq, time, job: _job, prev: _prev, ...facts } = line
   return redactEvent({ ...facts, startedAt: Date.parse(time) })
-}
-
-/** What the chain says, for a summary. */
-export function logState(chain: ChainStatus, lost: number): LogState {
-  const { state, lines, head } = chain
-  const known = { state, lines, lost, ...(lines === 0 ? {} : { head }) }
-  return state === 'sealed' ? known : { ...known, line: chain.line, message: chain.message }
 }

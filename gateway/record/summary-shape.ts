@@ -67,6 +67,8 @@ export interface RefusedRow {
   readonly lookups: number
   /** Connections, requests and dropped packets together. */
   readonly attempts: number
+  /** What was carried all the same, in audit mode. */
+  readonly bytesSent: number
   readonly methods: Readonly<Record<string, number>>
   /** A request of the row, without query. */
   readonly example?: string

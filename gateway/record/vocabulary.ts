@@ -70,7 +70,8 @@ export const findingText: Readonly<Record<Finding, string>> = {
 }
 
 /** What degrades the protection: `details.kind` of an anomaly, the `reason` of the enforcing gauge. */
-export type Degradation = 'log-failure' | 'log-changed' | 'ruleset-changed' | 'capability' | 'restarted' | 'not-proved' | 'internal-error'
+export type Degradation =
+  'log-failure' | 'log-changed' | 'ruleset-changed' | 'capability' | 'restarted' | 'not-proved' | 'internal-error'
 
 export const degradationText: Readonly<Record<Degradation, string>> = {
   'log-failure': 'the log could not be written for a while',

@@ -4,13 +4,19 @@ const least = 8
 
 /**
  * Rows as columns of equal width, each line at most `width` characters: columns that are empty everywhere vanish, the
- * widest give way first, and what does not fit ends in `…`.
+ * last gives way first and then the widest, and what does not fit ends in `…`.
  */
 export function layOut(rows: readonly (readonly string[])[], width: number): string[] {
   const columns = Math.max(0, ...rows.map(row => row.length))
   const widths = Array.from({ length: columns }, (_, at) => Math.max(0, ...rows.map(row => (row[at] ?? '').length)))
   const used = widths.map((columnWidth, at) => ({ at, width: columnWidth })).filter(column => column.width > 0)
   let over = used.reduce((sum, column) => sum + column.width + gap, -gap) - width
+  const last = used.at(-1)
+  if (over > 0 && last !== undefined && last.width > least) {
+    const cut = Math.min(over, last.width - least)
+    last.width -= cut
+    over -= cut
+  }
   while (over > 0) {
     const widest = used.reduce((a, b) => (b.width > a.width ? b : a))
     if (widest.width <= least) break

@@ -24,7 +24,7 @@ footer p { margin: 0; } footer code { color: var(--soft); }
 .alarm ul { margin: 0; padding-left: 1.2rem; }
 .scroll { overflow-x: auto; }
 table { width: 100%; min-width: 46rem; border-collapse: collapse; }
-td:first-child { min-width: 12rem; } td:last-child { min-width: 8rem; }
+td:first-child { min-width: 15rem; } td:last-child { min-width: 8rem; }
 th { text-align: left; color: var(--soft); font-weight: 500; }
 th, td { padding: .4rem .9rem .4rem 0; border-top: 1px solid var(--line); vertical-align: top; }
 thead th { border-top: 0; padding-top: 0; }
@@ -33,6 +33,11 @@ pre { margin: 0; padding: .8rem 1rem; background: var(--page); border-radius: 8p
 .block { display: block; } .amount { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tag { padding: .05rem .45rem; border: 1px solid; border-radius: 999px; font-size: .78rem; white-space: nowrap; }
 .tag.bad { color: var(--bad); } .tag.warn { color: var(--warn); }
+.label { display: none; }
+@media (max-width: 44rem) { main { padding: 1.2rem .8rem; } table { min-width: 0; } thead { display: none; }
+  tr { display: block; padding: .5rem 0; border-top: 1px solid var(--line); } tr:first-child { border-top: 0; }
+  td { display: block; position: relative; padding: .1rem 0 .1rem 5.8rem; border: 0; } td:empty { display: none; }
+  .label { display: inline; position: absolute; left: 0; color: var(--soft); } }
 @media print { body { background: #fff; } main { padding: 0; max-width: none; }
   section, .tiles div, footer { break-inside: avoid-page; border-radius: 0; } .scroll { overflow: visible; }
   table { min-width: 0; } }

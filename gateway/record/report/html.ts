@@ -13,7 +13,9 @@ import {
   methods,
   number,
   plural,
+  refusedTitle,
   target,
+  toldOnce,
   why,
   yamlItem,
 } from './words.ts'
@@ -68,9 +70,9 @@ export function renderHtml(summary: Summary): string {
 function head(summary: Summary): Markup {
   const { totals } = summary
   const tiles: readonly (readonly [string, string, string])[] = [
-    ['good', number(totals.flows.allow), 'flows allowed'],
-    ['warn', number(totals.flows.observe), 'observed'],
-    ['bad', number(totals.flows.deny), 'refused'],
+    [totals.flows.allow > 0 ? 'good' : '', number(totals.flows.allow), 'flows allowed'],
+    [totals.flows.observe > 0 ? 'warn' : '', number(totals.flows.observe), 'observed'],
+    [totals.flows.deny > 0 ? 'bad' : '', number(totals.flows.deny), 'refused'],
     ['', bytes(totals.bytesSent), 'sent'],
     ['', bytes(totals.bytesReceived), 'received'],
   ]
@@ -79,7 +81,7 @@ function head(summary: Summary): Markup {
     <h1>${headline(summary)}</h1>
     <p class="about">
       job <b>${summary.job}</b> · ${summary.mode ?? 'mode unknown'} ·
-      ${duration(summary.durationMs)}${summary.startedAt === undefined ? '' : ` · started ${summary.startedAt}`}
+      ${duration(summary.durationMs)}${summary.startedAt === undefined ? '' : ` · started ${summary.startedAt.replace(/T(.*)\.\d+Z$/, ' $1 UTC')}`}
     </p>
     <dl class="tiles">
       ${tiles.map(
@@ -106,22 +108,19 @@ function degraded(summary: Summary): Markup {
 }
 
 function refused(summary: Summary): Markup {
-  if (summary.refused.length === 0) return none
-  return section(
-    'Refused',
-    ['destination', 'why', 'tried', 'by'],
-    summary.refused.map(refusedCells),
-    summary.omitted.refused,
-  )
+  const rows = toldOnce(summary.refused)
+  const { title, mixed } = refusedTitle(rows)
+  const cells = rows.map(row => refusedCells(row, mixed))
+  return section(title, ['destination', 'why', 'tried', 'by'], cells, summary.omitted.refused)
 }
 
-function refusedCells(row: RefusedRow): readonly Piece[] {
+function refusedCells(row: RefusedRow, mixed: boolean): readonly Piece[] {
   const mark =
     row.verdict === 'deny'
-      ? markup`<span class="tag bad">refused</span>`
-      : markup`<span class="tag warn">would be refused</span>`
+      ? markup` <span class="tag bad">refused</span>`
+      : markup` <span class="tag warn">would be refused</span>`
   return [
-    markup`<code>${target(row.host, row.ports)}</code> ${mark}`,
+    markup`<code>${target(row.host, row.ports)}</code>${mixed ? mark : none}`,
     why(row),
     markup`${attempts(row)}<br /><code>${row.example ?? methods(row.methods)}</code>`,
     row.processes.map(process => markup`<code class="block">${process}</code>`),
@@ -206,6 +205,15 @@ function amount(value: number | string): Markup {
   return markup`<span class="amount">${typeof value === 'number' ? bytes(value) : value}</span>`
 }
 
+/** The heading of a column, inside the cell: what a narrow screen shows instead of the column. */
+function label(column: string): Markup {
+  return markup`<span class="label">${column}</span>`
+}
+
+function isEmpty(cell: Piece): boolean {
+  return cell === '' || (Array.isArray(cell) && cell.length === 0)
+}
+
 function section(
   title: string,
   columns: readonly string[],
@@ -216,7 +224,7 @@ function section(
   const body = rows.map(
     row =>
       markup`<tr>
-        ${row.map(cell => markup`<td>${cell}</td>`)}
+        ${row.map((cell, at) => markup`<td>${isEmpty(cell) ? none : label(columns[at] ?? '')}${cell}</td>`)}
       </tr> `,
   )
   const more =

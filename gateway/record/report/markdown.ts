@@ -13,7 +13,9 @@ import {
   methods,
   number,
   plural,
+  refusedTitle,
   target,
+  toldOnce,
   why,
   yamlItem,
 } from './words.ts'
@@ -44,17 +46,19 @@ function degraded(summary: Summary): string[] {
 }
 
 function refused(summary: Summary): string[] {
-  const { shown, more } = first(summary.refused, limit)
+  const { shown, more } = first(toldOnce(summary.refused), limit)
   if (shown.length === 0) return []
+  const { title, mixed } = refusedTitle(shown)
   const rows = shown.map(row => [
-    row.verdict === 'deny' ? 'refused' : 'would be',
+    ...(mixed ? [row.verdict === 'deny' ? 'refused' : 'would be'] : []),
     code(target(row.host, row.ports)),
     plain(why(row)),
     attempts(row),
     row.example === undefined ? plain(methods(row.methods)) : code(row.example),
     row.processes.slice(0, 2).map(code).join(', '),
   ])
-  return ['### Refused', '', ...table(['', 'destination', 'why', 'tried', 'request', 'by'], rows), ...rest(more)]
+  const columns = [...(mixed ? [''] : []), 'destination', 'why', 'tried', 'request', 'by']
+  return [`### ${title}`, '', ...table(columns, rows), ...rest(more)]
 }
 
 function suggestions(summary: Summary): string[] {

@@ -5,18 +5,20 @@ export interface Terminal {
   /** Columns, 40 to 120. */
   readonly width: number
   readonly paint: (style: Style, text: string) => string
+  /** Rows of a section before the rest is only counted; each section has its own when absent. */
+  readonly rows?: number
 }
 
 type Style = 'good' | 'bad' | 'warn' | 'dim' | 'bold'
 
 const styles = { good: 'green', bad: 'red', warn: 'yellow', dim: 'dim', bold: 'bold' } as const
 
-/** Colour only on a terminal, and as NO_COLOR (no-color.org), FORCE_COLOR and TERM=dumb say; width of the terminal, else 100. */
+/** Colour only on a terminal, and as NO_COLOR (no-color.org), FORCE_COLOR and TERM=dumb say; width of the terminal, 100 where it has or tells none. */
 export function terminalFor(
   stream: { readonly isTTY?: boolean; readonly columns?: number },
   env: Readonly<Record<string, string | undefined>>,
 ): Terminal {
-  const width = Math.min(120, Math.max(40, stream.columns ?? 100))
+  const width = Math.min(120, Math.max(40, stream.columns || 100))
   return hasColour(stream, env) ? { width, paint: coloured } : { width, paint: (_style, text) => text }
 }
 

@@ -1,4 +1,4 @@
-import type { Summary } from '../summary-shape.ts'
+import type { RefusedRow, Summary } from '../summary-shape.ts'
 import { degradationText } from '../vocabulary.ts'
 import { layOut } from './columns.ts'
 import type { Terminal } from './terminal.ts'
@@ -16,16 +16,51 @@ import {
   number,
   plural,
   target,
+  toldOnce,
   why,
   yamlItem,
 } from './words.ts'
 
+type Section = (summary: Summary, terminal: Terminal) => string[]
+
 /** Rows of a section before "and N more". */
 const limit = 15
+/** The same at the end of a run, where the reader wants to go on; the rest is in summary.md. */
+const briefLimit = 8
 
 /** The report for a terminal, ends with a line feed. What the job sent in it is printable already. */
 export function renderText(summary: Summary, terminal: Terminal): string {
-  const sections = [head, refused, findings, reached, unseen, failures, processes, suggestions, foot]
+  const offered = { ...summary, refused: toldOnce(summary.refused) }
+  return join(
+    [head, refused, observed, findings, reached, unseen, failures, processes, suggestions, foot],
+    offered,
+    terminal,
+  )
+}
+
+/**
+ * What `run` prints at its end: what was refused and found, and no line twice. What was reached is left out where it stands
+ * among what block mode would refuse; what each process did, and what was passed unread, is in the whole report.
+ */
+export function renderBrief(summary: Summary, terminal: Terminal): string {
+  const shown = toldOnce(summary.refused)
+  const told = new Set(shown.filter(row => row.verdict === 'observe' && row.attempts > 0).map(row => row.host))
+  const brief = {
+    ...summary,
+    refused: shown,
+    reached: summary.reached.filter(row => !told.has(row.host)),
+    // Of what was only observed `tidegate suggest` makes a policy, from all of the log.
+    suggestions: [
+      ...shown.filter(row => row.verdict === 'deny').flatMap(row => row.allow),
+      ...summary.findings.flatMap(row => row.allow ?? []),
+    ],
+  }
+  const short = { ...terminal, rows: briefLimit }
+  const sections = [refused, observed, findings, reached, unseenInShort, failures, suggestions, foot]
+  return `${head(summary, terminal).join('\n')}\n\n${join(sections, brief, short)}`
+}
+
+function join(sections: readonly Section[], summary: Summary, terminal: Terminal): string {
   const parts = sections.map(section => section(summary, terminal)).filter(lines => lines.length > 0)
   return `${parts.map(lines => lines.join('\n')).join('\n\n')}\n`
 }
@@ -38,41 +73,73 @@ function head(summary: Summary, { paint }: Terminal): string[] {
   ]
 }
 
-function refused(summary: Summary, { paint, width }: Terminal): string[] {
-  const { shown, more } = first(summary.refused, limit)
+function refused(summary: Summary, { paint, width, rows = limit }: Terminal): string[] {
+  const { shown, more } = first(
+    summary.refused.filter(row => row.verdict === 'deny'),
+    rows,
+  )
   if (shown.length === 0) return []
-  const lines = shown.flatMap(row => {
-    const denied = row.verdict === 'deny'
-    const mark = denied ? paint('bad', '✗') : paint('warn', '○')
-    const facts = [attempts(row), row.example ?? methods(row.methods)].filter(fact => fact !== '').join(' · ')
+  const names = shown.map(row => target(row.host, row.ports))
+  const column = Math.min(36, Math.max(...names.map(name => name.length)))
+  const lines = shown.flatMap((row, at) => {
+    const name = names[at] ?? ''
+    const reason = why(row)
+    const fits = Math.max(column, name.length) + 6 + reason.length <= width
+    const facts = [row.example ?? methods(row.methods), attempts(row), row.processes[0] ?? '']
     return [
-      `  ${mark} ${paint('bold', target(row.host, row.ports))}  ${clip(why(row), width - row.host.length - 12)}`,
-      paint('dim', `      ${clip(facts, width - 6)}`),
-      ...row.processes.slice(0, 2).map(process => paint('dim', `      by ${clip(process, width - 9)}`)),
+      `  ${paint('bad', '✗')} ${paint('bold', fits ? name.padEnd(column) : name)}${fits ? `  ${reason}` : ''}`,
+      ...(fits ? [] : [`      ${clip(reason, width - 6)}`]),
+      paint('dim', `      ${clip(facts.filter(fact => fact !== '').join(' · '), width - 6)}`),
     ]
   })
-  const title = summary.refused.some(row => row.verdict === 'deny') ? 'Refused' : 'Would be refused in block mode'
-  return [paint('bold', title), ...lines, ...rest(more, paint)]
+  return [paint('bold', 'Refused'), ...lines, ...rest(more, paint)]
 }
 
-function findings(summary: Summary, { paint, width }: Terminal): string[] {
-  if (summary.findings.length === 0) return []
-  const lines = summary.findings
-    .slice(0, limit)
-    .flatMap(row => [
-      `  ${paint('warn', '!')} ${clip(`${row.host ?? ''} ${findingMeaning(row.kind)}`.trim(), width - 4)}`,
-      paint(
-        'dim',
-        `      ${clip([plural(row.count, 'time'), row.process ?? ''].filter(part => part !== '').join(' · '), width - 6)}`,
-      ),
-    ])
-  return [paint('bold', 'Findings'), ...lines, ...rest(summary.findings.length - limit, paint)]
-}
-
-function reached(summary: Summary, { paint, width }: Terminal): string[] {
-  const { shown, more } = first(summary.reached, limit)
+function observed(summary: Summary, { paint, width, rows = limit }: Terminal): string[] {
+  const { shown, more } = first(
+    summary.refused.filter(row => row.verdict === 'observe'),
+    rows,
+  )
   if (shown.length === 0) return []
-  const rows = shown.map(row => [
+  const lines = layOut(
+    shown.map(row => [
+      target(row.host, row.ports),
+      row.reason.replaceAll('-', ' '),
+      methods(row.methods) || tried(row),
+      row.bytesSent > 0 ? `↑ ${bytes(row.bytesSent)}` : '',
+      row.processes[0] ?? '',
+    ]),
+    width - 4,
+  )
+  return [
+    paint('bold', 'Would be refused in block mode'),
+    ...lines.map(line => `  ${paint('warn', '○')} ${line}`),
+    ...rest(more, paint),
+  ]
+}
+
+function tried(row: RefusedRow): string {
+  if (row.attempts > 0) return plural(row.attempts, 'attempt')
+  return row.names > 1 ? plural(row.names, 'name') : plural(row.lookups, 'lookup')
+}
+
+function findings(summary: Summary, { paint, width, rows = limit }: Terminal): string[] {
+  const { shown, more } = first(summary.findings, rows)
+  if (shown.length === 0) return []
+  const lines = shown.flatMap(row => [
+    `  ${paint('warn', '!')} ${clip(`${row.host ?? ''} ${findingMeaning(row.kind)}`.trim(), width - 4)}`,
+    paint(
+      'dim',
+      `      ${clip([plural(row.count, 'time'), row.process ?? ''].filter(part => part !== '').join(' · '), width - 6)}`,
+    ),
+  ])
+  return [paint('bold', 'Findings'), ...lines, ...rest(more, paint)]
+}
+
+function reached(summary: Summary, { paint, width, rows = limit }: Terminal): string[] {
+  const { shown, more } = first(summary.reached, rows)
+  if (shown.length === 0) return []
+  const lines = shown.map(row => [
     `  ${target(row.host, row.ports)}`,
     activity(row),
     methods(row.methods),
@@ -80,7 +147,7 @@ function reached(summary: Summary, { paint, width }: Terminal): string[] {
     `↓ ${bytes(row.bytesReceived)}`,
     row.processes.join('; '),
   ])
-  return [paint('bold', 'Reached'), ...layOut(rows, width), ...rest(more, paint)]
+  return [paint('bold', 'Reached'), ...layOut(lines, width), ...rest(more, paint)]
 }
 
 function unseen(summary: Summary, { paint, width }: Terminal): string[] {
@@ -96,32 +163,38 @@ function unseen(summary: Summary, { paint, width }: Terminal): string[] {
   return [paint('bold', 'Passed without looking inside'), ...layOut(rows, width), ...rest(more, paint)]
 }
 
-function failures(summary: Summary, { paint, width }: Terminal): string[] {
-  const { shown, more } = first(summary.failures, limit)
+function unseenInShort(summary: Summary, { paint, width }: Terminal): string[] {
+  if (summary.unseen.length === 0) return []
+  const places = summary.unseen.map(row => target(row.host, row.port === undefined ? [] : [row.port]))
+  return [`${paint('bold', 'Passed without looking inside')}  ${clip([...new Set(places)].join(', '), width - 31)}`]
+}
+
+function failures(summary: Summary, { paint, width, rows = limit }: Terminal): string[] {
+  const { shown, more } = first(summary.failures, rows)
   if (shown.length === 0) return []
-  const rows = shown.map(row => [`  ${row.host ?? ''}`, row.error, `${number(row.count)}×`])
-  return [paint('bold', 'Did not work'), ...layOut(rows, width), ...rest(more, paint)]
+  const lines = shown.map(row => [`  ${row.host ?? ''}`, row.error, `${number(row.count)}×`])
+  return [paint('bold', 'Did not work'), ...layOut(lines, width), ...rest(more, paint)]
 }
 
 function processes(summary: Summary, { paint, width }: Terminal): string[] {
   const { shown, more } = first(summary.processes, 10)
   if (shown.length === 0) return []
   const rows = shown.map(row => [
-    `  ${row.process}`,
-    `${number(row.allow)} allowed`,
+    row.allow > 0 ? `  ${number(row.allow)} allowed` : '  ',
     row.observe > 0 ? `${number(row.observe)} observed` : '',
     row.deny > 0 ? `${number(row.deny)} refused` : '',
     `↑ ${bytes(row.bytesSent)}`,
     `↓ ${bytes(row.bytesReceived)}`,
+    row.process,
   ])
   return [paint('bold', 'By process'), ...layOut(rows, width), ...rest(more, paint)]
 }
 
-function suggestions(summary: Summary, { paint }: Terminal): string[] {
-  const { shown, more } = first(summary.suggestions, limit)
+function suggestions(summary: Summary, { paint, rows = limit }: Terminal): string[] {
+  const { shown, more } = first([...new Set(summary.suggestions)], rows)
   if (shown.length === 0) return []
   return [
-    `${paint('bold', 'To allow what was refused')}${paint('dim', ', if you want it; under allow: in the policy')}`,
+    `${paint('bold', 'To allow what was refused')}${paint('dim', ', if it is wanted: under allow: in the policy')}`,
     ...shown.map(line => `  ${paint('good', yamlItem(line))}`),
     ...rest(more, paint),
   ]

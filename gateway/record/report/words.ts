@@ -99,10 +99,23 @@ export function isWhole(summary: Summary): boolean {
   return summary.log.state === 'sealed' && summary.log.lost === 0 && summary.degraded.length === 0
 }
 
+/** Refused rows for people: a name that was looked up and then connected to is told once, by the connection. */
+export function toldOnce(rows: readonly RefusedRow[]): readonly RefusedRow[] {
+  const connected = new Set(rows.filter(row => row.attempts > 0).map(row => `${row.verdict} ${row.host}`))
+  return rows.filter(row => row.attempts > 0 || !connected.has(`${row.verdict} ${row.host}`))
+}
+
+/** The heading over refused rows, and whether each row must say for itself which of the two it is. */
+export function refusedTitle(rows: readonly RefusedRow[]): { readonly title: string; readonly mixed: boolean } {
+  const denied = rows.filter(row => row.verdict === 'deny').length
+  return { title: denied > 0 ? 'Refused' : 'Would be refused in block mode', mixed: denied > 0 && denied < rows.length }
+}
+
 /** `4 hosts reached, 3 refused`. */
 export function headline(summary: Summary): string {
-  const refused = summary.refused.filter(row => row.verdict === 'deny').length
-  const observed = summary.refused.filter(row => row.verdict === 'observe').length
+  const rows = toldOnce(summary.refused)
+  const refused = rows.filter(row => row.verdict === 'deny').length
+  const observed = rows.length - refused
   const parts = [`${plural(summary.reached.length, 'host')} reached`]
   if (refused > 0 || observed === 0)
     parts.push(refused === 0 ? 'nothing refused' : `${plural(refused, 'destination')} refused`)

@@ -14,6 +14,15 @@ t.test('contextFor(): makes one certificate for a name, however often it is aske
   t.equal(issued, 2)
 })
 
+t.test('serverIdentity(): only a certificate that somebody may meet is counted', async t => {
+  let issued = 0
+  const mint = new LeafMint(authority, { onIssued: () => (issued += 1) })
+  mint.serverIdentity()
+  t.equal(issued, 0)
+  mint.serverIdentity(hostname('a.example.com'))
+  t.equal(issued, 1)
+})
+
 t.test('contextFor(): a flood of names evicts the names used longest ago, and keeps a name in use (P9)', async t => {
   let issued = 0
   const mint = new LeafMint(authority, { onIssued: () => (issued += 1) })

@@ -17,6 +17,7 @@ t.test('exists(): A and AAAA are asked at once, and the dial after it asks nothi
   t.match(await upstream.exists(www), exists)
   await resolver.questions(2)
   t.same(sent().toSorted(), ['udp www.test 1', 'udp www.test 28'])
+  await upstream.find(www, aaaa)
   t.same(await upstream.resolve(www, never()), ['2001:db8::1', '192.0.2.1'])
   t.equal(sent().length, 2)
 })

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { setTimeout } from 'node:timers/promises'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { execa } from 'execa'
 import { join } from 'node:path'
 import t from 'tap'
@@ -74,6 +76,19 @@ t.test('audit: a server that speaks first is heard', async t => {
   t.match(await gateway.job.recorded(1), [{ layer: 'tcp', verdict: 'observe', reason: 'no-rule' }])
 })
 
+t.test('audit: a client of the web that says its first word late is read all the same', async t => {
+  // Were it taken for one that waits for the server, it would be carried unread at once.
+  await using gateway = new Loopback(policyOf('audit', []), { limits: { serverFirstMs: 1 } })
+  await gateway.origin(httpsOrigin(b))
+  const late = connect(await gateway.toward(b), '127.0.0.1')
+  await once(late, 'connect')
+  await setTimeout(50)
+  const client = connectTls({ socket: late, servername: b, ca: gateway.authority.certificatePem })
+  client.write(get(b))
+  t.equal(await readAll(client), answer)
+  t.match(await gateway.job.recorded(1), [{ layer: 'http', inspected: true }])
+})
+
 t.test('audit: a host whose client refused our certificate is passed from then on', async t => {
   await using gateway = new Loopback(policyOf('audit', [a]))
   await gateway.origin(httpsOrigin(a))
@@ -85,9 +100,7 @@ t.test('audit: a host whose client refused our certificate is passed from then o
       reject: false,
     })
   t.equal((await pinned()).exitCode, 60)
-  t.match(await gateway.job.recorded(1), [
-    { layer: 'tls', error: 'CLIENT_REFUSED_CA', event: 'inspection-bypassed' },
-  ])
+  t.match(await gateway.job.recorded(1), [{ layer: 'tls', error: 'CLIENT_REFUSED_CA', event: 'inspection-bypassed' }])
   t.match(await pinned(), { exitCode: 0, stdout: 'ok' })
   t.match((await gateway.job.recorded(2))[1], { layer: 'tls', inspected: false, verdict: 'allow' })
 })
@@ -138,40 +151,49 @@ t.test('audit: where a path is forbidden, TLS that cannot be read is refused', a
   t.match(await gateway.job.recorded(1), [{ verdict: 'deny', reason: 'no-sni' }])
 })
 
-t.test('audit: where a path is forbidden, nothing passes unread: not for a certificate of the origin (T12)', async t => {
-  const stranger = new Authority({ job: 'stranger', lifetimeHours: 1, now: Date.now() })
-  await using gateway = new Loopback(policyOf('audit', [a, `forbid POST https://${a}/gists`]))
-  await gateway.origin(httpsOrigin(a, stranger))
-  const client = await tlsClient(gateway, await gateway.toward(a), { servername: a })
-  client.write(get(a))
-  t.match(await readAll(client), /^HTTP\/1\.1 502/)
-  t.match(await gateway.job.recorded(1), [{ layer: 'http', inspected: true, error: 'UPSTREAM_CERTIFICATE' }])
-})
+t.test(
+  'audit: where a path is forbidden, nothing passes unread: not for a certificate of the origin (T12)',
+  async t => {
+    const stranger = new Authority({ job: 'stranger', lifetimeHours: 1, now: Date.now() })
+    await using gateway = new Loopback(policyOf('audit', [a, `forbid POST https://${a}/gists`]))
+    await gateway.origin(httpsOrigin(a, stranger))
+    const client = await tlsClient(gateway, await gateway.toward(a), { servername: a })
+    client.write(get(a))
+    t.match(await readAll(client), /^HTTP\/1\.1 502/)
+    t.match(await gateway.job.recorded(1), [{ layer: 'http', inspected: true, error: 'UPSTREAM_CERTIFICATE' }])
+  },
+)
 
-t.test('audit: where a path is forbidden, nothing passes unread: not after a client refused our certificate', async t => {
-  await using gateway = new Loopback(policyOf('audit', [a, `forbid POST https://${a}/gists`]))
-  await gateway.origin(httpsOrigin(a))
-  const port = await gateway.toward(a)
-  const ca = new Authority({ job: 'x', lifetimeHours: 1, now: Date.now() }).certificatePem
-  await t.rejects(tlsClient(gateway, port, { servername: a, ca }))
-  const [first] = await gateway.job.recorded(1)
-  t.notHas(first, { event: 'inspection-bypassed' })
-  const client = await tlsClient(gateway, port, { servername: a })
-  client.write(`POST /gists HTTP/1.1\r\nHost: ${a}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
-  t.match(await readAll(client), /^HTTP\/1\.1 403/)
-})
+t.test(
+  'audit: where a path is forbidden, nothing passes unread: not after a client refused our certificate',
+  async t => {
+    await using gateway = new Loopback(policyOf('audit', [a, `forbid POST https://${a}/gists`]))
+    await gateway.origin(httpsOrigin(a))
+    const port = await gateway.toward(a)
+    const ca = new Authority({ job: 'x', lifetimeHours: 1, now: Date.now() }).certificatePem
+    await t.rejects(tlsClient(gateway, port, { servername: a, ca }))
+    const [first] = await gateway.job.recorded(1)
+    t.notHas(first, { event: 'inspection-bypassed' })
+    const client = await tlsClient(gateway, port, { servername: a })
+    client.write(`POST /gists HTTP/1.1\r\nHost: ${a}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+    t.match(await readAll(client), /^HTTP\/1\.1 403/)
+  },
+)
 
-t.test('audit: where a path of the name that TLS asks for is forbidden, another name is no way around (T2)', async t => {
-  await using gateway = new Loopback(policyOf('audit', [a, b, `forbid POST https://${b}/gists`]))
-  for (const dialled of [a, '203.0.113.66']) {
-    const client = await tlsClient(gateway, await gateway.toward(dialled), { servername: b })
-    client.write(get(b))
-    t.match(await readAll(client), /^HTTP\/1\.1 421/)
-  }
-  const line = { verdict: 'deny', reason: 'sni-mismatch', host: b }
-  t.match(await gateway.job.recorded(2), [line, line])
-  t.strictSame(gateway.dialled, [])
-})
+t.test(
+  'audit: where a path of the name that TLS asks for is forbidden, another name is no way around (T2)',
+  async t => {
+    await using gateway = new Loopback(policyOf('audit', [a, b, `forbid POST https://${b}/gists`]))
+    for (const dialled of [a, '203.0.113.66']) {
+      const client = await tlsClient(gateway, await gateway.toward(dialled), { servername: b })
+      client.write(get(b))
+      t.match(await readAll(client), /^HTTP\/1\.1 421/)
+    }
+    const line = { verdict: 'deny', reason: 'sni-mismatch', host: b }
+    t.match(await gateway.job.recorded(2), [line, line])
+    t.strictSame(gateway.dialled, [])
+  },
+)
 
 t.test('audit: places that are dialled in no mode are not dialled', async t => {
   await using gateway = new Loopback(policyOf('audit', []), quick)

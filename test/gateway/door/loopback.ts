@@ -95,6 +95,7 @@ export class Loopback implements AsyncDisposable {
     const server = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 65_536 }, socket => {
       const handled = handleConnection(socket, this.door)
       this.#accepted.add(handled)
+      this.door.track(handled.catch(() => undefined))
       void handled.finally(() => this.#accepted.delete(handled))
     })
     server.listen(0, '127.0.0.1')

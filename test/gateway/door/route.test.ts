@@ -98,7 +98,9 @@ t.test('handleConnection(): an allowed name under another address is refused (T1
   const client = await tlsClient(gateway, await gateway.toward('203.0.113.66'), { servername: a })
   client.write(get)
   t.match(await readAll(client), /^HTTP\/1\.1 403/)
-  t.match(await gateway.job.recorded(1), [{ verdict: 'deny', reason: 'address-literal' }])
+  t.match(await gateway.job.recorded(1), [
+    { layer: 'http', host: a, verdict: 'deny', reason: 'address-literal', address: '203.0.113.66' },
+  ])
   t.strictSame(gateway.dialled, [])
 })
 

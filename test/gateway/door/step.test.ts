@@ -158,6 +158,31 @@ const cases: readonly [string, Situation, object][] = [
     { do: 'inspect' },
   ],
   [
+    'audit: a host whose client refused our certificate is passed, but what is no HTTP is observed (T7)',
+    { ...audit, decision: inspect, opening: tls(host, ['x-tunnel']), isPassedHost: true },
+    spliced('tls', 'protocol'),
+  ],
+  [
+    'audit: where a part is forbidden, an address is read too',
+    { ...audit, decision: observe, opening: tls(''), isLiteral: true, mustRead: true },
+    { do: 'inspect' },
+  ],
+  [
+    'a name without a rule under an allowed one is the wrong name, which no rule would cure (T1)',
+    {
+      ...block,
+      decision: inspect,
+      opening: tls('b.example.com'),
+      otherName: { verdict: 'deny', reason: 'no-rule', rule: null },
+    },
+    refusal('sni-mismatch'),
+  ],
+  [
+    'a forbidden name under an allowed one is forbidden',
+    { ...block, decision: inspect, opening: tls('b.example.com'), otherName: forbidden },
+    refusal('forbidden'),
+  ],
+  [
     'audit: where a part is forbidden, TLS without a name is refused',
     { ...audit, decision: observe, opening: tls(''), mustRead: true },
     refusal('no-sni'),

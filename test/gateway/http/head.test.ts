@@ -174,6 +174,11 @@ for (const line of ['HTTP/1.1 200\r\n', 'HTTP/1.1 200 \r\n', 'HTTP/1.0 200 Tr\xe
   })
 }
 
+t.test('readResponseHead(): takes chunked in capitals, which means the same', async t => {
+  const head = response('HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n')
+  t.match(head, { fault: undefined, chunked: true })
+})
+
 t.test('readRequestHead(): T8 Proxy-* fields, h2c and its settings are cut, with their Connection tokens', async t => {
   const text = `GET / HTTP/1.1\r\n${h}Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\nProxy-Authorization: Basic x\r\nA: 1\r\n\r\n`
   const head = request(text)

@@ -67,7 +67,7 @@ t.test('relayHttp1(): an origin that never answers the first request is a senten
 })
 
 t.test('relayHttp1(): an origin that answers nonsense is a sentence in block; in audit it passes', async t => {
-  const nonsense = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok'
+  const nonsense = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok'
   {
     await using harness = await Harness.open(
       all,

