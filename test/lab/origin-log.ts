@@ -56,7 +56,7 @@ export class OriginLog {
   }
 
   /**
-   * Makes a host (`*`: any) answer at a path (no query; `*`: any). Bytes and steps are written verbatim, on HTTP/1 only: give
+   * Makes a host (`*` for any) answer at a path (no query; `*` for any). Bytes and steps are written verbatim, on HTTP/1 only: give
    * such a host a name that starts with `h1.`, or a client that offers no h2.
    */
   async script(host: string, path: string, script: Script): Promise<void> {

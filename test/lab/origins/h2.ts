@@ -7,7 +7,7 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import { drained } from './drained.ts'
-import type { Exchange, Handler, HeaderLine, Reply } from './exchange.ts'
+import { headerOf, type Exchange, type Handler, type HeaderLine, type Reply } from './exchange.ts'
 import { fixedLength, pieces } from './h1-reply.ts'
 import type { LiveConnection, LiveRequest, Recorder } from './recorder.ts'
 
@@ -86,11 +86,13 @@ async function reply(stream: ServerHttp2Stream, method: string, outcome: Reply):
     stream.additionalHeaders({ ':status': early.status, ...fields(early.headers) })
   const withoutBody = method === 'HEAD' || outcome.status === 204 || outcome.status === 304
   const bytes = withoutBody && outcome.length === undefined ? undefined : (outcome.length ?? fixedLength(outcome))
-  const length = bytes === undefined || outcome.status === 304 ? {} : { 'content-length': String(bytes) }
-  stream.respond(
-    { ':status': outcome.status, ...length, ...fields(outcome.headers) },
-    { endStream: withoutBody, waitForTrailers: outcome.trailers !== undefined },
-  )
+  const isFramedByHand = headerOf(outcome.headers ?? [], 'content-length') !== undefined
+  const length =
+    bytes === undefined || outcome.status === 304 || isFramedByHand ? [] : ['content-length', String(bytes)]
+  stream.respond([':status', String(outcome.status), ...length, ...inOrder(outcome.headers ?? [])], {
+    endStream: withoutBody,
+    waitForTrailers: outcome.trailers !== undefined,
+  })
   if (withoutBody) return
   if (outcome.trailers !== undefined) stream.once('wantTrailers', () => stream.sendTrailers(fields(outcome.trailers)))
   for await (const piece of pieces(outcome.body)) {
@@ -101,10 +103,18 @@ async function reply(stream: ServerHttp2Stream, method: string, outcome: Reply):
   else stream.end()
 }
 
+/** Fields that HTTP/2 has no place for. */
+const ofConnections: ReadonlySet<string> = new Set(['connection', 'transfer-encoding', 'keep-alive'])
+
+/** Headers in the order given, repeated ones where they stand. */
+function inOrder(lines: readonly HeaderLine[]): readonly string[] {
+  return lines.flatMap(([name, value]) => (ofConnections.has(name.toLowerCase()) ? [] : [name.toLowerCase(), value]))
+}
+
 /** Headers as node wants them; repeated names become lists, connection headers are left out. */
 function fields(lines: readonly HeaderLine[] | undefined): Record<string, string | string[]> {
   const grouped = Map.groupBy(lines ?? [], ([name]) => name.toLowerCase())
-  for (const name of ['connection', 'transfer-encoding', 'keep-alive']) grouped.delete(name)
+  for (const name of ofConnections) grouped.delete(name)
   return Object.fromEntries(
     [...grouped].map(([name, group]) => [
       name,

@@ -39,8 +39,10 @@ function serveAnything(front: Front): (socket: Socket) => void {
       socket.pause()
       socket.unshift(first)
       if (first[0] === 0x16) tls.emit('connection', socket)
-      else if (/^[A-Z]{3,16} \S/.test(first.toString('latin1', 0, 32))) front.adoptPlain(socket)
-      else serveEcho(socket)
+      else if (/^[A-Z]{3,16} \S/.test(first.toString('latin1', 0, 32))) {
+        front.adoptPlain(socket)
+        socket.resume()
+      } else serveEcho(socket)
     })
   }
 }

@@ -3,6 +3,12 @@ import { digestOf, serveFiles } from './static-files.ts'
 import type { ServiceContext } from './start.ts'
 import { arOf, tarOf } from './tar.ts'
 
+/** What the package installs, folders included, as dpkg wants it. */
+const installed = [
+  ...['./', './usr/', './usr/share/', './usr/share/lab-hello/'].map(path => ({ path, content: '' })),
+  { path: './usr/share/lab-hello/greeting', content: 'hello from the lab\n' },
+]
+
 /** A flat, unsigned Debian archive with one package: `deb [trusted=yes] http://apt.acme.test/debian ./`. */
 export async function startDebian({ hosts }: ServiceContext): Promise<void> {
   const control =
@@ -11,10 +17,7 @@ export async function startDebian({ hosts }: ServiceContext): Promise<void> {
   const archive = arOf([
     { path: 'debian-binary', content: '2.0\n' },
     { path: 'control.tar.gz', content: gzipSync(tarOf([{ path: './control', content: control }])) },
-    {
-      path: 'data.tar.gz',
-      content: gzipSync(tarOf([{ path: './usr/share/lab-hello/greeting', content: 'hello from the lab\n' }])),
-    },
+    { path: 'data.tar.gz', content: gzipSync(tarOf(installed)) },
   ])
   const packages = `${control}Filename: ./${file}\nSize: ${archive.length}\nSHA256: ${digestOf('sha256', archive)}\n\n`
   const index = gzipSync(packages)

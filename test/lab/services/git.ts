@@ -44,7 +44,8 @@ async function answer(root: string, exchange: Exchange): Promise<Reply> {
     env: environment(root, exchange),
   })
   child.stdin.on('error', () => {})
-  void feed(child.stdin, exchange)
+  // A request that was cut short ends the program's input as early.
+  feed(child.stdin, exchange).catch(() => child.stdin.destroy())
   const inbound = new Inbound(child.stdout, () => {})
   const head = (await inbound.readUntil('\r\n\r\n', 65_536)).toString('latin1')
   const headers = head

@@ -1,4 +1,4 @@
-/** A file of an archive. */
+/** A file of an archive; in a tar archive, with a slash at the end of its path, a folder. */
 export interface ArchivedFile {
   readonly path: string
   readonly content: string | Uint8Array
@@ -16,12 +16,13 @@ export function tarOf(files: readonly ArchivedFile[]): Buffer {
       const bytes = Buffer.from(content)
       const header = Buffer.alloc(512)
       header.write(path, 0, 100, 'utf8')
-      header.write(octal(mode ?? 0o644, 7), 100)
+      const isFolder = path.endsWith('/')
+      header.write(octal(mode ?? (isFolder ? 0o755 : 0o644), 7), 100)
       header.write(octal(0, 7), 108)
       header.write(octal(0, 7), 116)
       header.write(octal(bytes.length, 11), 124)
       header.write(octal(modified, 11), 136)
-      header.write('        0', 148)
+      header.write(`        ${isFolder ? '5' : '0'}`, 148)
       header.write('ustar\x0000', 257)
       const sum = header.reduce((total, byte) => total + byte, 0)
       header.write(`${octal(sum, 6)}\x00 `, 148)

@@ -1,0 +1,19 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/**
+ * Why tests that need this program cannot run here; `false` when they can. `also`: where it is when it is not on the PATH.
+ * @throws Error instead of giving a reason to skip when TIDEGATE_REQUIRE_ALL=1.
+ */
+export function whyNoProgram(name: string, also: readonly string[] = []): string | false {
+  if (findProgram(name, also) !== undefined) return false
+  const reason = `needs ${name}`
+  if (process.env['TIDEGATE_REQUIRE_ALL'] === '1') throw new Error(reason)
+  return reason
+}
+
+/** Where a program is. */
+export function findProgram(name: string, also: readonly string[] = []): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...also]
+  return folders.map(folder => join(folder, name)).find(path => existsSync(path))
+}
