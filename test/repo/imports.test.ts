@@ -1,22 +1,17 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
-import { files, text } from './tree.ts'
+import { files, tableUnder, text } from './tree.ts'
 
-/** What each folder may import besides itself and gateway/errors.ts (ARCHITECTURE.md, "The tree"). */
-const allowed: Readonly<Record<string, readonly string[]>> = {
-  net: [],
-  policy: ['net'],
-  record: ['net', 'policy'],
-  jobs: ['net', 'policy', 'record', 'packet'],
-  packet: ['net', 'policy', 'record', 'jobs', 'upstream'],
-  upstream: ['net', 'policy', 'jobs'],
-  dns: ['net', 'policy', 'record', 'jobs', 'upstream'],
-  ca: ['net', 'policy'],
-  http: ['net', 'policy', 'record', 'jobs', 'upstream'],
-  door: ['net', 'policy', 'record', 'jobs', 'upstream', 'dns', 'ca', 'http'],
-  observe: ['net', 'policy', 'record'],
-}
+/** What each folder may import besides itself and gateway/errors.ts: the table of ARCHITECTURE.md. */
+const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  tableUnder(text('ARCHITECTURE.md'), '## The tree')
+    .filter(([, , names]) => names !== 'all')
+    .map(([folder = '', , names = '']) => [
+      folder.replaceAll('`', '').replace('gateway/', ''),
+      names.split(', ').filter(name => name !== '–'),
+    ]),
+)
 
 interface Import {
   readonly from: string
@@ -33,7 +28,8 @@ function importsOf(name: string): readonly Import[] {
   }))
 }
 
-const folderOf = (name: string): string | undefined => /^gateway\/([a-z-]+)\//.exec(name)?.[1]
+const folderOf = (name: string): string | undefined =>
+  /^(?:gateway\/([a-z-]+)|(sidecar-init))\//.exec(name)?.slice(1).find(Boolean)
 const all = files('.ts')
   .filter(name => existsSync(name))
   .flatMap(importsOf)
@@ -42,11 +38,23 @@ await t.test('relative imports are seen at all', async t => {
   t.ok(all.length > 100, `${all.length} imports`)
 })
 
+await t.test('the table of the tree names every folder, and no other', async t => {
+  const folders = new Set(files('.ts').flatMap(name => (existsSync(name) ? (folderOf(name) ?? []) : [])))
+  t.same(
+    [...folders].filter(folder => folder !== 'cli' && allowed[folder] === undefined),
+    [],
+  )
+  t.same(
+    Object.keys(allowed).filter(folder => !folders.has(folder) && !/^(?:test\/lab|bench|demo)$/.test(folder)),
+    [],
+  )
+})
+
 await t.test('a folder of the gateway imports only what the architecture allows', async t => {
   const bad = all.filter(({ from, to }) => {
     const source = folderOf(from)
     const target = folderOf(to)
-    if (source === undefined || source === 'cli' || !to.startsWith('gateway/')) return false
+    if (source === undefined || source === 'cli' || !/^(?:gateway|sidecar-init)\//.test(to)) return false
     if (target === undefined) return to !== 'gateway/errors.ts'
     return source !== target && !(allowed[source] ?? []).includes(target)
   })
