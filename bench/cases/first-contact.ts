@@ -1,0 +1,37 @@
+import { medianOf } from '../report/samples.ts'
+import { curlFormat, parseCurl } from '../rig/load.ts'
+import { measure } from '../rig/measure.ts'
+import { originName } from '../rig/rig.ts'
+import type { Case } from './case.ts'
+
+/** Names asked for in one round, each for the first time. */
+const names = 8
+
+/**
+ * A gateway that was just started, and names it has never seen: the resolver's answer, two handshakes, a certificate, cold
+ * code. What a build waits for at each new host.
+ */
+export const firstContact: Case = {
+  name: 'first',
+  async run(bench) {
+    for (let round = 0; round < bench.rounds; round += 1) {
+      for (const contender of bench.contenders.filter(({ protocols }) => protocols.includes('h1'))) {
+        await using running = await contender.open(bench.rig)
+        await running.takeTurn()
+        const command = Array.from({ length: names }, (_, index) => curl(`first${index}`)).join('; ')
+        const { output } = await measure(running, command, { tries: 1 })
+        const results = parseCurl(output)
+        if (results.length < names || results.some(({ status }) => status !== 200))
+          throw new Error(`${running.name}: ${output}`)
+        const milliseconds = results.map(({ seconds }) => seconds * 1_000)
+        bench.samples.add('first.median', running.name, medianOf(milliseconds) ?? NaN)
+        bench.samples.add('first.worst', running.name, Math.max(...milliseconds))
+        bench.say(`first contact ${running.name}: ${milliseconds.map(ms => ms.toFixed(1)).join(' ')} ms`)
+      }
+    }
+  },
+}
+
+function curl(name: string): string {
+  return `curl -sS -4 --http1.1 -o /dev/null -w "${curlFormat}" https://${name}.${originName}/1k`
+}
