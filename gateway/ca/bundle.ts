@@ -37,6 +37,8 @@ export interface WrittenTrust {
   readonly environment: EnvironmentChanges
   /** Certificates in the bundle, ours among them. */
   readonly certificates: number
+  /** DER: those without ours, each once. */
+  readonly roots: readonly Uint8Array[]
   /** Facts for the user: bundles that could not be read, proxies that were taken out. */
   readonly warnings: readonly string[]
 }
@@ -80,7 +82,12 @@ export async function writeTrust(directory: string, sources: TrustSources): Prom
 
   const unset = Object.entries(environment).filter(([, value]) => value === null)
   const proxies = unset.map(([name]) => `${name} is taken out of the job's environment: the wire needs no proxy`)
-  return { environment, certificates: trusted.length, warnings: [...named.warnings, ...settings.warnings, ...proxies] }
+  return {
+    environment,
+    certificates: trusted.length,
+    roots: trusted.flatMap(({ certificate }) => (certificate === sources.authority.certificate ? [] : [certificate])),
+    warnings: [...named.warnings, ...settings.warnings, ...proxies],
+  }
 }
 
 /** The certificates of the files that a policy names in `tls.extraCa`. @throws GatewayError CONFIG_INVALID */

@@ -33,13 +33,15 @@ const settings: readonly { readonly file: string; readonly name: RegExp; readonl
  * either.
  */
 export async function readNamedBundles(outer: OuterEnvironment, etc = '/etc'): Promise<NamedBundles> {
-  const certificates: Uint8Array[] = []
   const warnings: string[] = []
-  for (const { by, path } of [...namedByEnvironment(outer), ...(await namedBySettings(outer, etc))]) {
-    const found = await readFileOrDirectory(path)
-    certificates.push(...found)
-    if (found.length === 0) warnings.push(`${by} names ${path}, which holds no certificate that can be read`)
+  const namings = [...namedByEnvironment(outer), ...(await namedBySettings(outer, etc))]
+  // A company's machine names one and the same bundle for a dozen tools.
+  const paths = [...new Set(namings.map(({ path }) => path))]
+  const read = new Map(await Promise.all(paths.map(async path => [path, await readFileOrDirectory(path)] as const)))
+  for (const { by, path } of namings) {
+    if (read.get(path)?.length === 0) warnings.push(`${by} names ${path}, which holds no certificate that can be read`)
   }
+  const certificates = [...read.values()].flat()
   const javaOptions = outer['JAVA_TOOL_OPTIONS'] ?? ''
   if (javaOptions.includes('-Djavax.net.ssl.trustStore=')) {
     warnings.push('JAVA_TOOL_OPTIONS names a trust store, which is replaced: add its certificates to tls.extraCa')
@@ -98,9 +100,6 @@ async function readFileOrDirectory(path: string): Promise<readonly Uint8Array[]>
     found => found,
     () => [],
   )
-  const certificates: Uint8Array[] = []
-  for (const name of names.slice(0, maxFilesInDirectory)) {
-    certificates.push(...(await readCertificates(join(path, name))))
-  }
-  return certificates
+  const found = await Promise.all(names.slice(0, maxFilesInDirectory).map(name => readCertificates(join(path, name))))
+  return found.flat()
 }

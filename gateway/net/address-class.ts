@@ -1,5 +1,5 @@
 import { type Address, addressFromBytes, bytesOf, familyOf } from './address.ts'
-import { type Cidr, contains, parseCidr } from './cidr.ts'
+import { blockTest, parseCidr } from './cidr.ts'
 
 /**
  * What kind of place an address is, by the IANA special-purpose registries (RFC 6890) and the clouds' own services.
@@ -88,23 +88,25 @@ const v6Blocks = blocks([
 function classOf(address: Address): AddressClass {
   if (metadata.has(address)) return 'metadata'
   const v4 = familyOf(address) === 4
-  const found = (v4 ? v4Blocks : v6Blocks).find(([cidr]) => contains(cidr, address))
+  const bytes = bytesOf(address)
+  const found = (v4 ? v4Blocks : v6Blocks).find(([holds]) => holds(bytes))
   return found?.[1] ?? (v4 ? 'public' : 'reserved')
 }
 
-const translations: readonly { readonly cidr: Cidr; readonly at: readonly number[]; readonly invert?: number }[] = [
-  { cidr: block('::ffff:0:0:0/96'), at: [12] }, // SIIT, RFC 7915
-  { cidr: block('64:ff9b::/96'), at: [12] }, // NAT64, RFC 6052
-  { cidr: block('64:ff9b:1::/48'), at: [12] }, // local-use NAT64, RFC 8215
-  { cidr: block('2002::/16'), at: [2] }, // 6to4, RFC 3056
-  { cidr: block('2001::/32'), at: [4, 12], invert: 12 }, // Teredo, RFC 4380: server, and client with its bits inverted
-]
+const translations: readonly { readonly holds: BlockTest; readonly at: readonly number[]; readonly invert?: number }[] =
+  [
+    { holds: block('::ffff:0:0:0/96'), at: [12] }, // SIIT, RFC 7915
+    { holds: block('64:ff9b::/96'), at: [12] }, // NAT64, RFC 6052
+    { holds: block('64:ff9b:1::/48'), at: [12] }, // local-use NAT64, RFC 8215
+    { holds: block('2002::/16'), at: [2] }, // 6to4, RFC 3056
+    { holds: block('2001::/32'), at: [4, 12], invert: 12 }, // Teredo, RFC 4380: server, and client with its bits inverted
+  ]
 
 /** The IPv4 addresses that an IPv6 address carries; empty for most. */
 function embedded(address: Address): readonly Address[] {
   if (familyOf(address) === 4) return []
   const bytes = bytesOf(address)
-  const found = translations.find(({ cidr }) => contains(cidr, address))
+  const found = translations.find(({ holds }) => holds(bytes))
   if (found === undefined) return []
   return found.at.flatMap(at => {
     const inner = addressFromBytes(bytes.slice(at, at + 4).map(byte => (at === found.invert ? byte ^ 0xff : byte)))
@@ -112,12 +114,14 @@ function embedded(address: Address): readonly Address[] {
   })
 }
 
-function blocks(table: readonly (readonly [string, AddressClass])[]): readonly (readonly [Cidr, AddressClass])[] {
+function blocks(table: readonly (readonly [string, AddressClass])[]): readonly (readonly [BlockTest, AddressClass])[] {
   return table.map(([text, kind]) => [block(text), kind] as const)
 }
 
-function block(text: string): Cidr {
+type BlockTest = ReturnType<typeof blockTest>
+
+function block(text: string): BlockTest {
   const cidr = parseCidr(text)
   if (cidr === undefined) throw new TypeError(`not a block: ${text}`)
-  return cidr
+  return blockTest(cidr)
 }

@@ -45,12 +45,15 @@ export function renderCidr(cidr: Cidr): string {
 
 /** Whether the block holds the address; the families must be equal. */
 export function contains(cidr: Cidr, address: Address): boolean {
-  const base = bytesOf(cidr.base)
-  const bytes = bytesOf(address)
-  return (
-    base.length === bytes.length &&
-    base.every((byte, index) => byte === ((bytes[index] ?? 0) & maskByte(cidr.prefix, index)))
-  )
+  return blockTest(cidr)(bytesOf(address))
+}
+
+/** The same for many addresses, by their bytes: what the block says is worked out once. */
+export function blockTest({ base, prefix }: Cidr): (bytes: readonly number[]) => boolean {
+  const wanted = bytesOf(base)
+  const mask = wanted.map((_, index) => maskByte(prefix, index))
+  return bytes =>
+    bytes.length === wanted.length && wanted.every((byte, index) => byte === ((bytes[index] ?? 0) & (mask[index] ?? 0)))
 }
 
 function maskByte(prefix: number, index: number): number {

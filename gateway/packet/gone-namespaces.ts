@@ -31,9 +31,12 @@ function liveNamespaces(): (inode: number) => boolean {
   let seen: ReadonlySet<number> | undefined
   return inode => {
     seen ??= new Set(
-      [...listed('/proc').filter(name => /^\d+$/.test(name)).map(pid => `/proc/${pid}/ns/net`), ...mountedNamespaces()].flatMap(
-        inodeOf,
-      ),
+      [
+        ...listed('/proc')
+          .filter(name => /^\d+$/.test(name))
+          .map(pid => `/proc/${pid}/ns/net`),
+        ...mountedNamespaces(),
+      ].flatMap(inodeOf),
     )
     return seen.has(inode)
   }

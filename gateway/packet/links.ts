@@ -173,7 +173,9 @@ async function cutWire(run: Run, slot: Slot): Promise<void> {
     input: `${commands.join('\n')}\n`,
     signal: AbortSignal.timeout(5_000),
   })
-  const failures = stderr.split('\n').filter(line => line !== '' && !absent.test(line) && !/^Command failed/.test(line))
+  const failures = stderr
+    .split('\n')
+    .filter(line => line !== '' && !absent.test(line) && !line.startsWith('Command failed'))
   if (exitCode === 0 || (exitCode !== undefined && failures.length === 0)) return
   throw new GatewayError('LINK_FAILED', `the wire ${device} cannot be removed: ${failures.join('; ')}`, {
     details: { device },

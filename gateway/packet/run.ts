@@ -58,7 +58,11 @@ export const run: Run = async (file, args, { input, signal, timeoutMs = 10_000, 
   const exitCode = await new Promise<number | null>(fulfil => child.once('close', fulfil))
   limit.removeEventListener('abort', late)
   if (trouble === undefined && exitCode !== null) return { exitCode, stdout: stdout(), stderr: stderr() }
-  return { exitCode: undefined, stdout: stdout(), stderr: `${stderr()}${file}: ${trouble ?? `ended by ${child.signalCode}`}` }
+  return {
+    exitCode: undefined,
+    stdout: stdout(),
+    stderr: `${stderr()}${file}: ${trouble ?? `ended by ${child.signalCode}`}`,
+  }
 }
 
 /** Keeps what a stream says; `overlong` is called when that is more than may be kept. */

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs'
 import { type Address, addressFromBytes, bytesOf } from '../net/address.ts'
 import { type Port, parsePort } from '../net/port.ts'
 import { GatewayError } from '../errors.ts'
-import { call, must } from './libc.ts'
+import { must } from './libc.ts'
 
 // include/linux/socket.h, include/linux/net.h (asm-generic values; the same on x86-64 and arm64)
 const AF_INET = 2
@@ -19,7 +19,6 @@ const SOL_IP = 0
 const IP_TRANSPARENT = 19
 const IP_RECVORIGDSTADDR = 20
 // include/uapi/linux/netfilter_ipv4.h
-const SO_ORIGINAL_DST = 80
 // include/uapi/asm-generic/fcntl.h
 const F_DUPFD_CLOEXEC = 1030
 
@@ -111,16 +110,6 @@ export function isRunning(device: string): boolean {
 /** A second descriptor of the same socket. The caller closes it. @throws GatewayError SOCKET_FAILED */
 export function duplicate(fd: number): number {
   return must('duplicate a descriptor', 'fcntl', fd, F_DUPFD_CLOEXEC, 0)
-}
-
-/**
- * Where a connection that nftables redirected was meant to go; undefined when it was not redirected.
- * For kernels without TPROXY.
- */
-export function originalDestination(fd: number): SocketAddress | undefined {
-  const value = Buffer.alloc(sockaddrLength)
-  const outcome = call('getsockopt', fd, SOL_IP, SO_ORIGINAL_DST, value, int32(value.length))
-  return 'value' in outcome ? decodeSocketAddress(value) : undefined
 }
 
 function boundPort(fd: number): Port {

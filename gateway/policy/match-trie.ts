@@ -41,7 +41,7 @@ export class PatternTrie<Value> {
    */
   matching(text: string, separator: string): readonly Value[] {
     let states: readonly Node<Value>[] = this.#closed([this.#root])
-    for (let from = 0; from <= text.length && !states.every(isSettled); ) {
+    for (let from = 0; from <= text.length && !states.every(isSettled);) {
       const found = text.indexOf(separator, from)
       const end = found < 0 ? text.length : found
       const part = text.slice(from, end)

@@ -72,9 +72,9 @@ const rebinding: readonly Attack[] = [
     does: loot => ({
       do: 'steps',
       steps: [
-        { do: 'tcp', to: 'again.addr.test', port: 80, say: [get('again.addr.test', '/echo/first')] },
+        { do: 'tcp', to: 'again.addr.test', port: 80, say: [get('/echo/first', 'again.addr.test')] },
         outlast,
-        { do: 'tcp', to: 'again.addr.test', port: 80, say: [get('again.addr.test', `/${loot}`)] },
+        { do: 'tcp', to: 'again.addr.test', port: 80, say: [get(`/${loot}`, 'again.addr.test')] },
       ],
     }),
     block: loot =>

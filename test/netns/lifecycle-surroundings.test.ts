@@ -66,10 +66,19 @@ print("ready")`
 
 const settings: readonly (readonly [sentence: string, script: string])[] = [
   ['that checks where packets come from', 'sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1'],
-  ['that forwards, with all that container engines set', 'sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1 net.ipv6.conf.all.forwarding=1'],
+  [
+    'that forwards, with all that container engines set',
+    'sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1 net.ipv6.conf.all.forwarding=1',
+  ],
   ['without IPv6', 'sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1'],
-  ['whose kernel logs what is strange and answers nothing', 'sysctl -qw net.ipv4.conf.all.log_martians=1 net.ipv4.icmp_echo_ignore_all=1 net.ipv4.conf.all.arp_ignore=8'],
-  ['that hears no early socket', 'sysctl -qw net.ipv4.ip_early_demux=0 net.ipv4.tcp_early_demux=0 net.ipv4.udp_early_demux=0'],
+  [
+    'whose kernel logs what is strange and answers nothing',
+    'sysctl -qw net.ipv4.conf.all.log_martians=1 net.ipv4.icmp_echo_ignore_all=1 net.ipv4.conf.all.arp_ignore=8',
+  ],
+  [
+    'that hears no early socket',
+    'sysctl -qw net.ipv4.ip_early_demux=0 net.ipv4.tcp_early_demux=0 net.ipv4.udp_early_demux=0',
+  ],
   [
     'with an engine’s published ports, and DNS among them',
     `nft 'add table ip nat; add chain ip nat PREROUTING { type nat hook prerouting priority dstnat; }
@@ -84,21 +93,33 @@ const settings: readonly (readonly [sentence: string, script: string])[] = [
       add rule inet fw in iifname "tg*" accept
       add chain inet fw through { type filter hook forward priority filter; policy drop; }'`,
   ],
-  ['with rules of routing of its own', 'ip rule add pref 100 lookup 100; ip route add default dev lo table 200; ip rule add pref 5 fwmark 7 lookup 200'],
-  ['with the wire’s favourite networks in use', 'ip link add d0 type veth peer name d1; ip addr add 198.19.0.1/17 dev d0; ip link set d0 up; ip link set d1 up'],
+  [
+    'with rules of routing of its own',
+    'ip rule add pref 100 lookup 100; ip route add default dev lo table 200; ip rule add pref 5 fwmark 7 lookup 200',
+  ],
+  [
+    'with the wire’s favourite networks in use',
+    'ip link add d0 type veth peer name d1; ip addr add 198.19.0.1/17 dev d0; ip link set d0 up; ip link set d1 up',
+  ],
 ]
 
 t.test('a run works on a machine', { skip }, async t => {
   await using lab = await openLab()
   await lab.serve('echo.acme.test', { v4: '198.51.100.10' })
-  const before = ['nft list ruleset', 'ip rule', 'ip route show table all', 'sysctl -a 2>/dev/null | grep -e "net.ipv[46].conf.\\(all\\|default\\|lo\\|up0\\)" -e forward']
+  const before = [
+    'nft list ruleset',
+    'ip rule',
+    'ip route show table all',
+    'sysctl -a 2>/dev/null | grep -e "net.ipv[46].conf.\\(all\\|default\\|lo\\|up0\\)" -e forward',
+  ]
   const look = async (): Promise<string> => (await lab.host.exec('sh', ['-c', before.join('; ')])).stdout
   for (const [sentence, script] of settings) {
     await t.test(sentence, async t => {
       const made = await lab.host.exec('sh', ['-ec', script])
       t.equal(made.exitCode, 0, made.stderr)
       const was = await look()
-      const work = 'import socket; s = socket.create_connection(("echo.acme.test", 7), 5); s.send(b"works"); print(s.recv(9).decode())'
+      const work =
+        'import socket; s = socket.create_connection(("echo.acme.test", 7), 5); s.send(b"works"); print(s.recv(9).decode())'
       const refused = 'curl -sm5 -o /dev/null -w "%{http_code}" http://203.0.113.66/'
       const [file = '', ...args] = runOf(lab, ['sh', '-c', `python3 -c '${work}'; ${refused}`])
       const { exitCode, stdout, stderr } = await lab.host.exec(file, args)
@@ -106,7 +127,8 @@ t.test('a run works on a machine', { skip }, async t => {
       t.equal(stdout, 'works\n403', stderr)
       t.equal(await look(), was, 'and leaves it as it was')
       t.strictSame(await lab.sink.lines(), [])
-      const undo = 'nft flush ruleset; ip link del d0; ip rule del pref 100; ip rule del pref 5; ip route flush table 200; sysctl -qw net.ipv6.conf.all.disable_ipv6=0'
+      const undo =
+        'nft flush ruleset; ip link del d0; ip rule del pref 100; ip rule del pref 5; ip route flush table 200; sysctl -qw net.ipv6.conf.all.disable_ipv6=0'
       await lab.host.exec('sh', ['-c', `${undo} 2>/dev/null`])
     })
   }
@@ -121,7 +143,11 @@ t.test('a firewall that does not let the wire in: it is said which interface', {
   const [file = '', ...args] = runOf(lab, ['true'])
   const { exitCode, stderr } = await lab.host.exec(file, args)
   t.equal(exitCode, 125)
-  t.match(stderr.split('\n')[0], /^tidegate: the wire is not proved: .*firewall.* tg[0-9a-f]{4}/, 'the line that a user can act on')
+  t.match(
+    stderr.split('\n')[0],
+    /^tidegate: the wire is not proved: .*firewall.* tg[0-9a-f]{4}/,
+    'the line that a user can act on',
+  )
   t.equal(await leftBehind(lab), '')
 })
 

@@ -15,7 +15,16 @@ const skip = whyNoLab()
 const policy = blockPolicy(['https://api.acme.test'])
 
 /** Runs a command to its end; `options` stand before `--`. */
-async function run(lab: Lab, command: readonly string[], further: { options?: readonly string[]; cwd?: string; input?: Uint8Array; env?: Readonly<Record<string, string>> } = {}) {
+async function run(
+  lab: Lab,
+  command: readonly string[],
+  further: {
+    options?: readonly string[]
+    cwd?: string
+    input?: Uint8Array
+    env?: Readonly<Record<string, string>>
+  } = {},
+) {
   const { options = [], ...rest } = further
   writeFileSync(lab.file('policy.yaml'), policy)
   const args = ['run', '--policy', lab.file('policy.yaml'), '--out', lab.file('out'), ...options, '--', ...command]
@@ -29,7 +38,12 @@ t.test('the exit code is the command’s, as under a shell', { skip }, async t =
   const script = lab.file('script')
   writeFileSync(script, '#!/nonexistent/interpreter\n')
   chmodSync(script, 0o755)
-  const cases: readonly (readonly [sentence: string, code: number, command: readonly string[], options?: readonly string[]])[] = [
+  const cases: readonly (readonly [
+    sentence: string,
+    code: number,
+    command: readonly string[],
+    options?: readonly string[],
+  ])[] = [
     ['success', 0, ['true']],
     ['failure', 1, ['false']],
     ['any other code', 77, ['sh', '-c', 'exit 77']],
@@ -61,7 +75,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const dies = startRun(lab, { policy, command: ['sh', '-c', 'touch $WORK/up; exec sleep 600'] })
     const handles = startRun(lab, {
       policy,
-      command: ['sh', '-c', `trap 'echo ${name} >$WORK/got; exit 9' ${name}; touch $WORK/up; while :; do sleep 0.05; done`],
+      command: [
+        'sh',
+        '-c',
+        `trap 'echo ${name} >$WORK/got; exit 9' ${name}; touch $WORK/up; while :; do sleep 0.05; done`,
+      ],
     })
     await Promise.all([dies.made('up'), handles.made('up')])
     dies.kill(signal)
@@ -80,7 +98,8 @@ t.test('a signal before the command was started ends the run, and nothing stays'
   for (const stop of ['egress.ndjson', 'wire'] as const) {
     const it = startRun(lab, { policy, command: ['sh', '-c', 'touch $WORK/started; exec sleep 600'] })
     await until(async () => {
-      if (stop === 'egress.ndjson') return (await lab.host.exec('test', ['-e', `${it.out}/egress.ndjson`])).exitCode === 0
+      if (stop === 'egress.ndjson')
+        return (await lab.host.exec('test', ['-e', `${it.out}/egress.ndjson`])).exitCode === 0
       return (await lab.host.exec('sh', ['-c', 'ip -br link | grep -q ^tg'])).exitCode === 0
     })
     it.kill('SIGTERM')
@@ -95,7 +114,10 @@ t.test('a signal before the command was started ends the run, and nothing stays'
 
 t.test('a command that does not end when asked is killed', { skip }, async t => {
   await using lab = await openLab({ services: [] })
-  const it = startRun(lab, { policy, command: ['sh', '-c', 'trap "" TERM; touch $WORK/up; while :; do sleep 0.1; done'] })
+  const it = startRun(lab, {
+    policy,
+    command: ['sh', '-c', 'trap "" TERM; touch $WORK/up; while :; do sleep 0.1; done'],
+  })
   await it.made('up')
   it.kill('SIGTERM')
   t.equal((await it.ended).code, 137)
@@ -105,7 +127,8 @@ t.test('a command that does not end when asked is killed', { skip }, async t => 
 
 t.test('what the command leaves running ends with it', { skip }, async t => {
   await using lab = await openLab({ services: [] })
-  const daemons = 'setsid sleep 600 & nohup sleep 601 >/dev/null 2>&1 & (trap "" HUP TERM INT; sleep 602) & (setsid sh -c "setsid sleep 603 &" &) ; sleep 0.2; exit 4'
+  const daemons =
+    'setsid sleep 600 & nohup sleep 601 >/dev/null 2>&1 & (trap "" HUP TERM INT; sleep 602) & (setsid sh -c "setsid sleep 603 &" &) ; sleep 0.2; exit 4'
   const it = startRun(lab, { policy, command: ['sh', '-c', daemons] })
   t.equal((await it.ended).code, 4)
   t.strictSame(it.processes(), [])
@@ -114,7 +137,9 @@ t.test('what the command leaves running ends with it', { skip }, async t => {
 
 t.test('killed, the run leaves no process, and the next one tidies up the rest', { skip }, async t => {
   await using lab = await openLab({ services: [] })
-  const killed = [1, 2, 3].map(() => startRun(lab, { policy: auditPolicy, command: ['sh', '-c', 'touch $WORK/up; exec sleep 600'] }))
+  const killed = [1, 2, 3].map(() =>
+    startRun(lab, { policy: auditPolicy, command: ['sh', '-c', 'touch $WORK/up; exec sleep 600'] }),
+  )
   await Promise.all(killed.map(it => it.made('up')))
   for (const it of killed) it.kill('SIGKILL')
   await Promise.all(killed.map(it => it.ended))
@@ -140,7 +165,10 @@ t.test('the folder, the environment and the arguments are the caller’s', { ski
   mkdirSync(odd)
   const print = 'import json, os, sys; print(json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]))'
   const env = { 'INPUT_DRY-RUN': 'yes', ODD: 'a\tb\n"c" $HOME \\', EMPTY: '', PYTHONIOENCODING: 'utf-8', WORD: 'grüße' }
-  const { stdout, stderr } = await run(lab, ['python3', '-c', print, '--', '-x', '', 'a b', '$HOME', '\n'], { cwd: odd, env })
+  const { stdout, stderr } = await run(lab, ['python3', '-c', print, '--', '-x', '', 'a b', '$HOME', '\n'], {
+    cwd: odd,
+    env,
+  })
   const [cwd, seen, args]: unknown[] = JSON.parse(stdout || '[]')
   t.equal(cwd, odd, stderr)
   t.match(seen, env)
@@ -149,10 +177,17 @@ t.test('the folder, the environment and the arguments are the caller’s', { ski
 
 t.test('--user: another user, who has no way back', { skip }, async t => {
   await using lab = await openLab({ services: [] })
-  const look = 'id -u; id -g; id -G; echo $HOME; grep CapEff /proc/self/status; cat /run/tidegate/ca.crt | head -1; getent hosts api.acme.test | cut -d" " -f2-; setpriv --reuid=0 true 2>/dev/null || echo no'
-  const { stdout, stderr, exitCode } = await run(lab, ['sh', '-c', look], { options: ['--user', 'nobody:nogroup'], cwd: '/' })
+  const look =
+    'id -u; id -g; id -G; echo $HOME; grep CapEff /proc/self/status; cat /run/tidegate/ca.crt | head -1; getent hosts api.acme.test | cut -d" " -f2-; setpriv --reuid=0 true 2>/dev/null || echo no'
+  const { stdout, stderr, exitCode } = await run(lab, ['sh', '-c', look], {
+    options: ['--user', 'nobody:nogroup'],
+    cwd: '/',
+  })
   t.equal(exitCode, 0, stderr)
-  t.match(stdout.replace(/ +/g, ' '), /^65534\n65534\n65534\n\/nonexistent\nCapEff:\t0{16}\n-----BEGIN CERTIFICATE-----\n *api\.acme\.test\nno\n$/)
+  t.match(
+    stdout.replace(/ +/g, ' '),
+    /^65534\n65534\n65534\n\/nonexistent\nCapEff:\t0{16}\n-----BEGIN CERTIFICATE-----\n *api\.acme\.test\nno\n$/,
+  )
   const unknown = await run(lab, ['true'], { options: ['--user', 'nobody-at-all'] })
   t.equal(unknown.exitCode, 125)
   t.match(unknown.stderr, /^tidegate: run: --user: /)

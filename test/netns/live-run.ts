@@ -16,7 +16,12 @@ export interface LiveRun {
   readonly out: string
   kill(signal: NodeJS.Signals): void
   /** Ends with the run; what it said on its standard output and error. */
-  readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null; readonly stdout: string; readonly stderr: string }>
+  readonly ended: Promise<{
+    readonly code: number | null
+    readonly signal: string | null
+    readonly stdout: string
+    readonly stderr: string
+  }>
   /** Waits until the job has made this file in its folder. */
   made(name: string): Promise<void>
   read(name: string): string
@@ -38,7 +43,11 @@ export function startRun(lab: Lab, { policy, command, options = [], env = {} }: 
   const child = lab.host.spawn(
     tidegate,
     ['run', '--policy', `${work}/policy.yaml`, '--out', out, ...options, '--', ...command],
-    { cwd: work, env: { ...env, WORK: work, TIDEGATE_TEST_RUN: `${lab.id}-${runs}` }, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd: work,
+      env: { ...env, WORK: work, TIDEGATE_TEST_RUN: `${lab.id}-${runs}` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   )
   const { pid, stdout, stderr } = child
   if (pid === undefined || stdout === null || stderr === null) throw new Error('tidegate cannot be started')

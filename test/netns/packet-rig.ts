@@ -52,7 +52,15 @@ async function main(): Promise<RigOutcome> {
   const started = performance.now()
   const placing = openJobPlace(
     tools,
-    { runDirectory, staging: `${runDirectory}-staging`, nameserver: slot.gatewayAddress, cwd, uid: 0, gid: 0, environment: process.env },
+    {
+      runDirectory,
+      staging: `${runDirectory}-staging`,
+      nameserver: slot.gatewayAddress,
+      cwd,
+      uid: 0,
+      gid: 0,
+      environment: process.env,
+    },
     signal,
   )
   const wiring = openWire({

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { createSecureContext, type SecureContext } from 'node:tls'
 import { Authority } from '../../../gateway/ca/authority.ts'
 import { LeafMint } from '../../../gateway/ca/leaf.ts'
 import { Door, type DoorOptions } from '../../../gateway/door/door.ts'
@@ -23,10 +22,6 @@ export function originIdentity(host: string, authority = outsideCa): { readonly 
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const cert = authority.issue(hostname(host), pair.publicKey.export({ type: 'spki', format: 'der' }))
   return { cert, key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
-}
-
-export function originContext(host: string): SecureContext {
-  return createSecureContext(originIdentity(host))
 }
 
 /** The public address under which the outside's origins are found. */

@@ -46,6 +46,18 @@ t.test('relayHttp2(): in audit, Host against :authority is carried, unless eithe
   ])
 })
 
+for (const [mode, verdict] of [
+  ['block', 'deny'],
+  ['audit', 'observe'],
+] as const) {
+  t.test(`relayHttp2(): another host in :authority is told as such in ${mode}, whatever Host says (T3)`, async t => {
+    await using rig = new H2Rig(answer, [host], mode)
+    const fields = [':method', 'GET', ':scheme', 'https', ':authority', 'b.example.com', ':path', '/', 'host', host]
+    await collect((await rig.client()).request(fields, get))
+    t.match(await rig.gateway.job.recorded(1), [{ verdict, reason: 'host-mismatch' }])
+  })
+}
+
 for (const mode of ['block', 'audit'] as const) {
   t.test(`relayHttp2(): CONNECT is refused in ${mode} mode (T8)`, async t => {
     await using rig = new H2Rig(answer, [host], mode)

@@ -60,6 +60,19 @@ t.test('normalisePath(): its own result is left as it is', async t => {
   t.pass('held for every generated path')
 })
 
+t.test('normalisePath(): a path that needs nothing is read like one that does', async t => {
+  fc.assert(
+    fc.property(fc.oneof(tangled, fc.webPath()), raw => {
+      // An escaped letter keeps it from being taken as it is, and means the same.
+      const [path = '', ...query] = raw.split('?')
+      const escaped = [`${path}/%61`, ...query].join('?')
+      return normalisePath(escaped) === normalisePath([`${path}/a`, ...query].join('?'))
+    }),
+    { numRuns: 5_000 },
+  )
+  t.pass('held for every generated path')
+})
+
 t.test('normalisePath(): no dot segment is left, however a server decodes, splits or cuts', async t => {
   fc.assert(
     fc.property(tangled, raw => {

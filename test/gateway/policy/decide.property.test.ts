@@ -1,45 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { decide } from '../../../gateway/policy/decide.ts'
-import type { Destination } from '../../../gateway/policy/decision.ts'
-import { connection, literal, name, policyOf, request } from './sample.ts'
-
-const label = fc.constantFrom('a', 'b', 'ab', 'ba')
-const hostName = fc.array(label, { minLength: 1, maxLength: 4 }).map(labels => `${labels.join('.')}.test`)
-const hostPattern = fc
-  .array(fc.oneof(label, fc.constantFrom('*', '**', 'a*', '*b', 'a*a')), { minLength: 1, maxLength: 3 })
-  .map(labels => `${labels.join('.')}.test`)
-const segment = fc.constantFrom('a', 'b', 'ab', '')
-const path = fc.array(segment, { minLength: 1, maxLength: 3 }).map(segments => `/${segments.join('/')}`)
-const pathPattern = fc
-  .array(fc.oneof(segment, fc.constantFrom('*', '**', 'a*')), { minLength: 1, maxLength: 3 })
-  .map(segments => `/${segments.join('/')}`)
-
-const methods = fc.constantFrom('', '', 'GET ', 'GET,HEAD ', 'POST ')
-const rule = fc.oneof(
-  hostPattern,
-  hostPattern.map(host => `tcp://${host}:443`),
-  hostPattern.map(host => `udp://${host}:53`),
-  hostPattern.map(host => `tls://${host}`),
-  fc
-    .tuple(methods, fc.constantFrom('https://', 'http://'), hostPattern, fc.option(pathPattern, { nil: '' }))
-    .map(parts => parts.join('')),
-  fc
-    .tuple(fc.constantFrom('wss://', 'ws://'), hostPattern, fc.option(pathPattern, { nil: '' }))
-    .map(parts => parts.join('')),
-  fc.constantFrom('tcp://10.0.0.0/8:443', 'tcp://10.1.0.0/16:443', 'tcp://0.0.0.0/0:1-65535', 'udp://10.0.0.1:53'),
-)
-const rules = fc.array(rule, { maxLength: 6 })
-const destination: fc.Arbitrary<Destination> = fc.oneof(
-  hostName.map(name),
-  fc
-    .tuple(hostName, fc.constantFrom(443, 80, 53), fc.constantFrom('tcp' as const, 'udp' as const))
-    .map(([host, port, transport]) => connection(host, port, transport)),
-  fc.constantFrom('10.0.0.1', '10.1.2.3', '203.0.113.9', '169.254.169.254').map(raw => literal(raw)),
-  fc
-    .tuple(fc.constantFrom('GET', 'POST', 'HEAD'), fc.constantFrom('https', 'http', 'wss', 'ws'), hostName, path)
-    .map(([method, scheme, host, at]) => request(`${method} ${scheme}://${host}${at}`)),
-)
+import { destination, hostName, path, rule, rules } from './arbitrary.ts'
+import { connection, name, policyOf, request } from './sample.ts'
 
 const many = { numRuns: 1_500 }
 
