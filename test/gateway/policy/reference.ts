@@ -51,6 +51,8 @@ function judge(refusing: readonly RankedRule[], allowing: readonly RankedRule[],
     }
     case 'request':
       return judgeRequest(refusing, allowing, to)
+    default:
+      return to satisfies never
   }
 }
 
@@ -68,13 +70,13 @@ function judgeRequest(refusing: readonly RankedRule[], allowing: readonly Ranked
   const onPath = admitting.filter(ranked => isOnPath(ranked, to.path))
   const decided = refused(met) ?? allowed(onPath.filter(hasMethod))
   if (decided !== undefined) return decided
-  const [path, place, any] = [first(onPath), first(admitting), first(atPort)]
+  const [path, place, port] = [first(onPath), first(admitting), first(atPort)]
   if (path !== undefined) return { verdict: 'deny', reason: 'method', rule: path.label }
   if (place !== undefined) return { verdict: 'deny', reason: 'path', rule: place.label }
-  if (any === undefined) return unknown(to.host)
+  if (port === undefined) return unknown(to.host)
   const upgrades =
     (to.scheme === 'wss' && any.rule.scheme === 'https') || (to.scheme === 'ws' && any.rule.scheme === 'http')
-  return { verdict: 'deny', reason: upgrades ? 'upgrade' : 'protocol', rule: any.label }
+  return { verdict: 'deny', reason: upgrades ? 'upgrade' : 'protocol', rule: port.label }
 }
 
 const admits: Readonly<Record<Request['scheme'], readonly string[]>> = {
