@@ -138,6 +138,8 @@ export class Conversation implements Disposable {
 
   [Symbol.dispose](): void {
     this.watch[Symbol.dispose]()
+    // Answered or not, half a request is on it: what anybody sent there next would be read as the rest.
+    if (this.state === 'body') this.origin.drop()
     this.origin[Symbol.dispose]()
     this.exchange?.close()
     this.exchange = undefined

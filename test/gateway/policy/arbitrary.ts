@@ -47,3 +47,12 @@ export const destination: fc.Arbitrary<Destination> = fc.oneof(
     .tuple(fc.constantFrom('GET', 'POST', 'HEAD'), fc.constantFrom('https', 'http', 'wss', 'ws'), hostName, path)
     .map(([method, scheme, host, at]) => request(`${method} ${scheme}://${host}${at}`)),
 )
+
+const onPath = fc
+  .tuple(methods, fc.constantFrom('https://', 'wss://', 'http://'), fc.constantFrom('a.test', '*.test'), pathPattern)
+  .map(([method, scheme, host, at]) => `${scheme === 'wss://' ? '' : method}${scheme}${host}${at}`)
+/** Rules on paths, and requests, that all speak of `a.test`. */
+export const pathRules = fc.array(onPath, { maxLength: 4 })
+export const pathRequest: fc.Arbitrary<Destination> = fc
+  .tuple(fc.constantFrom('GET', 'POST'), fc.constantFrom('https', 'wss', 'http'), path)
+  .map(([method, scheme, at]) => request(`${method} ${scheme}://a.test${at}`))

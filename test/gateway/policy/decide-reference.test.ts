@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { decide } from '../../../gateway/policy/decide.ts'
-import { destination, rules } from './arbitrary.ts'
+import { destination, pathRequest, pathRules, rules } from './arbitrary.ts'
 import { decideSlowly } from './reference.ts'
 import { name, policyOf, request } from './sample.ts'
 
@@ -12,19 +12,31 @@ const lists = fc.record({
   forbid: rules,
 })
 
-t.test('decide(): says what a plain reading of all rules says', async t => {
-  fc.assert(
-    fc.property(lists, fc.array(destination, { minLength: 1, maxLength: 4 }), (policy, questions) => {
-      const compiled = policyOf(policy)
-      return questions.every(to => {
-        const { verdict, reason, rule } = decide(compiled, to)
-        return JSON.stringify({ verdict, reason, rule }) === JSON.stringify(decideSlowly(policy, to))
-      })
-    }),
-    { numRuns: 1_000 },
-  )
-  t.pass('held for every generated policy and question')
+const paths = fc.record({
+  mode: fc.constantFrom('audit' as const, 'block' as const),
+  allow: pathRules,
+  deny: pathRules,
+  forbid: pathRules,
 })
+
+for (const [what, policies, question] of [
+  ['of all rules', lists, destination],
+  ['of rules on paths', paths, pathRequest],
+] as const) {
+  t.test(`decide(): says what a plain reading ${what} says`, async t => {
+    fc.assert(
+      fc.property(policies, fc.array(question, { minLength: 1, maxLength: 4 }), (policy, questions) => {
+        const compiled = policyOf(policy)
+        return questions.every(to => {
+          const { verdict, reason, rule } = decide(compiled, to)
+          return JSON.stringify({ verdict, reason, rule }) === JSON.stringify(decideSlowly(policy, to))
+        })
+      }),
+      { numRuns: 1_000 },
+    )
+    t.pass('held for every generated policy and question')
+  })
+}
 
 t.test('decide(): what was asked before changes no answer', async t => {
   fc.assert(

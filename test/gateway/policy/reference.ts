@@ -75,7 +75,7 @@ function judgeRequest(refusing: readonly RankedRule[], allowing: readonly Ranked
   if (place !== undefined) return { verdict: 'deny', reason: 'path', rule: place.label }
   if (port === undefined) return unknown(to.host)
   const upgrades =
-    (to.scheme === 'wss' && any.rule.scheme === 'https') || (to.scheme === 'ws' && any.rule.scheme === 'http')
+    (to.scheme === 'wss' && port.rule.scheme === 'https') || (to.scheme === 'ws' && port.rule.scheme === 'http')
   return { verdict: 'deny', reason: upgrades ? 'upgrade' : 'protocol', rule: port.label }
 }
 
