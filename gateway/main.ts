@@ -1,4 +1,5 @@
 import process from 'node:process'
+import { outerEnvironment } from './cli/outer-environment.ts'
 import { program } from './cli/program.ts'
 
 // The entry holds the signals and nothing else. SIGHUP too: a closed terminal must not leave a wire behind.
@@ -13,10 +14,13 @@ process.on('uncaughtException', cause => {
   faulty.abort(cause)
 })
 
+// Who does not listen to us any more (`2>&1 | head`) is told nothing more: that is no fault, and nothing to end a build for.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+
 process.exitCode = await program(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
-  env: process.env,
+  env: outerEnvironment(process.env),
   cwd: process.cwd(),
   signal: stopping.signal,
   fault: faulty.signal,

@@ -21,6 +21,7 @@ import { parsePort } from './net/port.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { sweepGone } from './packet/gone-namespaces.ts'
 import { sweepDead } from './packet/links.ts'
+import { releaseFreeMemory } from './packet/libc.ts'
 import type { UdpRange } from './packet/ruleset.ts'
 import { run } from './packet/run.ts'
 import { claimSlot, stateDirectory } from './packet/slots.ts'
@@ -41,6 +42,8 @@ const virtualPool = '198.18.0.0/16'
 /** Where the job's folder is made. */
 const jobFolders = '/run/tidegate/jobs'
 const caLifetimeHours = 24
+/** The job has begun by then, and has its own to wait for. */
+const settleMs = 1_000
 
 /** What the gateway of one job is started with. */
 export interface StartOptions {
@@ -166,6 +169,8 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
   metrics.ownJob(options.job, policy.digest)
   starting.defer(() => metrics.jobsAttached(0))
   record.note('proved', { details: { checks: proof.checks } })
+  const settling = setTimeout(releaseFreeMemory, settleMs).unref()
+  starting.defer(() => clearTimeout(settling))
   const owned = starting.move()
   return {
     place,

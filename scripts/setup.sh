@@ -12,8 +12,8 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 # What the gateway runs, what the lab and its clients run, what the benchmark compares with.
 packages_run='nftables iproute2 util-linux tini ca-certificates'
 packages_test='tcpdump nginx-light fcgiwrap openssh-server openssh-client dpkg-dev apt-utils bind9-dnsutils git curl wget
-  socat openssl procps python3 python3-pip iputils-ping netcat-openbsd nghttp2-client iodine dns2tcp'
-packages_bench='squid-openssl mitmproxy haproxy dnsmasq-base unbound dnsperf wrk hyperfine'
+  socat openssl procps python3 python3-pip iputils-ping netcat-openbsd nghttp2-client iodine dns2tcp dnsmasq-base'
+packages_bench='squid-openssl mitmproxy haproxy unbound dnsperf wrk hyperfine'
 packages=$packages_run
 case $tier in
   run) ;;

@@ -154,6 +154,8 @@ async function listenTcp(bind: Bind, connections: Connections, signal: AbortSign
         : { fd: bind.descriptors.tcp },
     )
     await once(server, 'listening', { signal })
+    // A connection that cannot be accepted is not there; the client asks again.
+    server.on('error', () => undefined)
     return server
   } catch (cause) {
     server.close()

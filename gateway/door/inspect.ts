@@ -56,6 +56,7 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
   const { socket, flow, port } = connection
   const job = new ObservedJob(connection.job)
   let fault: GatewayError['code'] = 'CLIENT_ABORTED'
+  let hasSpoken = false
   try {
     const byName = answer.hello.serverName.kind === 'name'
     const client = await door.terminator.terminate(socket, { host: answer.host, byName, alpn: answer.alpn })
@@ -80,14 +81,16 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
       ...(answer.refusal === undefined ? {} : { refusal: answer.refusal }),
     }
     await relay(client, context)
+    hasSpoken = client.bytesRead > 0
   } catch (cause) {
     if (!(cause instanceof GatewayError)) throw cause
     fault = cause.code
     door.onHandshake(fault)
   }
   if (job.flows > 0) return
-  // Node's own client, for one, closes without an alert: in audit no second request may break for it.
-  const isPassed = answer.refusal === undefined && mayPassUnread(connection)
+  // Node's own client, for one, closes without an alert: in audit no second request may break for it. But whoever has
+  // said anything behind the handshake trusts us, even if it was no request.
+  const isPassed = !hasSpoken && answer.refusal === undefined && mayPassUnread(connection)
   if (isPassed) door.passFromNowOn(answer.host, port)
   await recordAlone(connection, answer.decision, fault, isPassed ? { event: 'inspection-bypassed' } : {})
 }
@@ -119,9 +122,9 @@ async function recordAlone(
   using _flow = await openRecord(connection, 'tls', decision, { error, ...facts })
 }
 
-/** The client's offer, ours only, in its order. */
+/** The client's offer, ours only, in its order, each once: what it is remembered by must not be the client's to make up. */
 function offeredAlpn(hello: ClientHello): readonly Alpn[] {
-  return hello.alpn.filter(name => name === 'h2' || name === 'http/1.1')
+  return [...new Set(hello.alpn)].filter(name => name === 'h2' || name === 'http/1.1')
 }
 
 /** What the origin picked, unless the client never offered it: an origin without ALPN gives a client without it. */

@@ -12,6 +12,8 @@ export async function listen(descriptor: number, door: Door, signal: AbortSignal
   server.on('connection', (socket: Socket) => accept(socket, door))
   server.listen({ fd: descriptor })
   await once(server, 'listening', { signal })
+  // A connection that cannot be accepted (no descriptor left) is not there; unheard, the error would end the process.
+  server.on('error', door.onFault)
   return {
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close')

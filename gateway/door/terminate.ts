@@ -23,9 +23,10 @@ const handshakeMs = 10_000
 /** Bytes that a socket holds in each direction; 16 KB, Node's default, costs twice the wake-ups on bulk. */
 const highWaterMark = 65_536
 
+/** Who waits for a handshake. Whatever is made while a connection is served keeps this, so at the end it is emptied. */
 interface Waiting {
-  done(client: TLSSocket): void
-  failed(cause: Error): void
+  done: (client: TLSSocket) => void
+  failed: (cause: Error) => void
 }
 
 /**
@@ -91,6 +92,8 @@ export class Terminator {
       function settle(act: () => void): void {
         clearTimeout(timer)
         socket.off('close', onClose)
+        waiting.done = nobodyWaits
+        waiting.failed = nobodyWaits
         act()
       }
       socket.once('close', onClose)
@@ -120,6 +123,10 @@ export class Terminator {
     server.on('tlsClientError', cause => this.#waiting.getStore()?.failed(clientFault(cause)))
     return server
   }
+}
+
+function nobodyWaits(): void {
+  // The handshake is over: what comes now is for whoever has the connection.
 }
 
 /** Our parser read the hello before OpenSSL did; that both saw one name is not left to trust. */

@@ -8,7 +8,8 @@ const equals = 0x3d
 const quote = 0x22
 const backslash = 0x5c
 
-const maxExtension = 1_024
+/** Bytes of all extensions of one body: they are no payload, so no limit on payload bounds them. */
+const maxExtensions = 16_384
 const maxTrailers = 16_384
 
 /** Fields that would say something about framing or routing after the fact (RFC 9110 §6.5.1). */
@@ -47,7 +48,7 @@ export class ChunkScanner {
   #state: State = 'size-start'
   #remaining = 0
   #digits = 0
-  #extension = 0
+  #extensions = 0
   #trailers = 0
   #name = Buffer.alloc(longestForbidden)
   #nameLength = 0
@@ -59,7 +60,7 @@ export class ChunkScanner {
     this.#state = 'size-start'
     this.#remaining = 0
     this.#digits = 0
-    this.#extension = 0
+    this.#extensions = 0
     this.#trailers = 0
     this.#nameLength = 0
   }
@@ -92,7 +93,6 @@ export class ChunkScanner {
       case 'size-start':
         this.#remaining = 0
         this.#digits = 0
-        this.#extension = 0
         return this.#readDigit(octet)
       case 'size':
         if (octet === carriageReturn) return this.#to('size-lf')
@@ -105,8 +105,8 @@ export class ChunkScanner {
       case 'extension-quoted':
       case 'extension-escape':
       case 'extension-end':
-        this.#extension += 1
-        return this.#extension <= maxExtension && this.#stepExtension(octet, this.#state)
+        this.#extensions += 1
+        return this.#extensions <= maxExtensions && this.#stepExtension(octet, this.#state)
       case 'size-lf':
         return octet === lineFeed && this.#to(this.#remaining === 0 ? 'line-start' : 'data')
       case 'data':

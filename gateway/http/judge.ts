@@ -1,4 +1,4 @@
-import { normalisePath } from '../net/path.ts'
+import { climbingPath, normalisePath } from '../net/path.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, DenyReason } from '../policy/decision.ts'
 import { hasForbiddenParts } from '../policy/forbidden-parts.ts'
@@ -55,10 +55,25 @@ export function judgeRequest(context: HttpContext, facts: RequestFacts): Judged 
     return { decision: judgeStranger(context, facts, scheme, path), scheme, path }
 
   const request = { kind: 'request', scheme, host, port, method: facts.method, path } as const
-  const decision = decide(policy, request)
+  const decision = decideReadings(policy, request, facts.target)
   if (decision.verdict !== 'allow') return { decision, scheme, path }
   const further = furtherReason(policy, decision, facts, request)
   return { decision: further === undefined ? decision : refuse(policy, further, decision.rule), scheme, path }
+}
+
+type Asked = Extract<Parameters<typeof decide>[1], { kind: 'request' }>
+
+/** The target is forwarded as it came, and some servers do not resolve `..`: what either reading refuses is refused. */
+function decideReadings(policy: Policy, request: Asked, target: string): Decision {
+  const decision = decide(policy, request)
+  const path = climbingPath(target)
+  if (path === undefined || decision.verdict === 'deny') return decision
+  const climbing = decide(policy, { ...request, path })
+  if (decision.verdict === 'allow' && climbing.verdict === 'allow') {
+    const [limit, other] = [decision, climbing].map(({ maxRequestBytes = Infinity }) => maxRequestBytes)
+    return (other ?? Infinity) < (limit ?? Infinity) ? climbing : decision
+  }
+  return decision.verdict === 'allow' || climbing.verdict === 'deny' ? climbing : decision
 }
 
 /** Whether an answer to this request may be a DNS message: a rule names its path, or it is only observed anyway. */
@@ -93,7 +108,7 @@ function furtherReason(
   policy: Policy,
   decision: Extract<Decision, { verdict: 'allow' }>,
   facts: RequestFacts,
-  request: Extract<Parameters<typeof decide>[1], { kind: 'request' }>,
+  request: Asked,
 ): DenyReason | undefined {
   if (facts.upgrade === 'other') return 'upgrade'
   if ((facts.dnsMedia || asksForDns(request.path, facts.target)) && !namesPath(policy, decision.rule, request))
@@ -111,7 +126,7 @@ function furtherReason(
 function namesPath(
   policy: Policy,
   rule: string,
-  request: Extract<Parameters<typeof decide>[1], { kind: 'request' }>,
+  request: Asked,
 ): boolean {
   const elsewhere = decide(policy, { ...request, path: '/tidegate-asks-whether-any-path-will-do' })
   return elsewhere.verdict !== 'allow' || elsewhere.rule !== rule
@@ -126,18 +141,15 @@ function judgeConnect(context: HttpContext, scheme: Scheme): Decision {
 
 /** In audit a request for another host goes where it would have gone, unless that host is forbidden. */
 function judgeStranger(context: HttpContext, facts: RequestFacts, scheme: Scheme, path: string): Decision {
-  const { job, port } = context
+  const { job, host, port } = context
   const named = facts.authority === undefined ? undefined : parseAuthority(facts.authority)
   if (job.policy.mode === 'audit') {
-    for (const host of named === undefined ? [context.host] : [context.host, named.host]) {
-      const decision = decide(job.policy, {
-        kind: 'request',
-        scheme,
-        host,
-        port: named?.port ?? port,
-        method: facts.method,
-        path,
-      })
+    // Servers look at either, and hardly any at the port.
+    const places = [{ host, port }, ...(named === undefined ? [] : [{ host: named.host, port }])]
+    if (named?.port !== undefined) places.push({ host: named.host, port: named.port })
+    for (const place of places) {
+      const request = { kind: 'request', scheme, ...place, method: facts.method, path } as const
+      const decision = decideReadings(job.policy, request, facts.target)
       if (decision.verdict === 'deny') return decision
     }
   }

@@ -60,13 +60,25 @@ async function connect(
   reuse: Reuse,
   signal: AbortSignal,
 ): Promise<UpstreamConnection | Denied | GatewayError> {
-  const deadline = AbortSignal.timeout(context.limits.connectMs)
+  const { host, port, upstream, limits } = context
+  // Not AbortSignal.timeout(): it cannot be called off, and for all of its time it keeps what it was made for.
+  const stop = new AbortController()
+  const deadline = setTimeout(() => {
+    const what = `no connection in ${limits.connectMs} ms`
+    stop.abort(new GatewayError('UPSTREAM_TIMEOUT', `cannot reach ${host} port ${port}: ${what}`))
+  }, limits.connectMs)
+  const onGone = (): void => stop.abort(signal.reason)
+  if (signal.aborted) onGone()
+  else signal.addEventListener('abort', onGone)
   try {
-    return await context.upstream.acquire('http/1.1', reuse, AbortSignal.any([signal, deadline]))
+    return await upstream.acquire('http/1.1', reuse, stop.signal)
   } catch (cause) {
     if (cause instanceof GatewayError) return cause
-    const code = deadline.aborted ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNREACHABLE'
+    if (stop.signal.reason instanceof GatewayError) return stop.signal.reason
     const what = cause instanceof Error ? cause.message : String(cause)
-    return new GatewayError(code, `cannot reach ${context.host} port ${context.port}: ${what}`, { cause })
+    return new GatewayError('UPSTREAM_UNREACHABLE', `cannot reach ${host} port ${port}: ${what}`, { cause })
+  } finally {
+    clearTimeout(deadline)
+    signal.removeEventListener('abort', onGone)
   }
 }

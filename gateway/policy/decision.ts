@@ -21,7 +21,7 @@ export type Destination =
       readonly port: Port
       /** As sent, case-sensitive (RFC 9110 §9.1). */
       readonly method: string
-      /** Normal form made by `net/path.ts`: dot segments removed, unreserved escapes decoded, no query. */
+      /** Normal form made by `net/path.ts`: dot segments removed (or, as a second reading, left in), unreserved escapes decoded, no query. */
       readonly path: string
     }
 

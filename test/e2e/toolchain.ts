@@ -12,6 +12,14 @@ export function whyNoProgram(name: string, also: readonly string[] = []): string
   return reason
 }
 
+/**
+ * The same for a language's toolchain, which is tested where a machine has it and is not asked for anywhere: its reason is one
+ * that `scripts/tap-summary.ts` never counts as a failure.
+ */
+export function whyNoToolchain(name: string, also: readonly string[] = []): string | false {
+  return findProgram(name, also) === undefined && `not on this machine: ${name}`
+}
+
 /** Where a program is. */
 export function findProgram(name: string, also: readonly string[] = []): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...also]

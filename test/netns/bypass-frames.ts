@@ -30,6 +30,13 @@ export function opening(): Say {
   return { hex: Buffer.concat([preface, frame(4, 0, 0, Buffer.alloc(0))]).toString('hex') }
 }
 
+/** Asks for a sign of life; `pong` is how its answer begins, which comes after whatever came of the frames before. */
+export function ping(): Say {
+  return { hex: frame(6, 0, 0, Buffer.alloc(8)).toString('hex') }
+}
+
+export const pong = '\0\0\x08\x06\x01'
+
 /** A request without a body on stream `stream` (odd), made by hand. */
 export function head(stream: number, fields: Fields): Say {
   return { hex: frame(1, endStream | endHeaders, stream, Buffer.concat(fields.map(literal))).toString('hex') }

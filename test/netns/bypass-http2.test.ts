@@ -4,7 +4,7 @@ import { openLab } from '../lab/lab.ts'
 import { whyNoLab } from '../lab/requirements.ts'
 import { type Attack, observed, passes, perform, raid, refused } from './bypass.ts'
 import type { Deed } from './bypass-deed.ts'
-import { type Fields, head, opening, ordinary, splitHead } from './bypass-frames.ts'
+import { type Fields, head, opening, ordinary, ping, pong, splitHead } from './bypass-frames.ts'
 
 t.setTimeout(120_000)
 const skip = whyNoLab(['grpc'])
@@ -104,7 +104,12 @@ const broken: readonly (readonly [what: string, fields: (loot: string) => Fields
 const resets: readonly Attack[] = broken.map(([what, fields]) => ({
   id: 'T3',
   what,
-  does: loot => ({ do: 'tls', to: host, alpn: ['h2'], say: [opening(), head(1, fields(loot))] }),
+  does: loot => ({
+    do: 'tls',
+    to: host,
+    alpn: ['h2'],
+    say: [opening(), head(1, fields(loot)), ping(), { reads: pong }, { ends: true }],
+  }),
   block: () => ({ got: /^\[h2\]/, arrives: false }),
   audit: () => ({ got: /^\[h2\]/, arrives: false }),
 }))

@@ -122,6 +122,20 @@ t.test('audit: a client that closes without a word after seeing our certificate 
   again.destroy()
 })
 
+t.test('audit: a client that says something that is no request trusts us, and is read the next time', async t => {
+  await using gateway = new Loopback(policyOf('audit', [a]))
+  await gateway.origin(httpsOrigin(a))
+  const port = await gateway.toward(a)
+  const first = await tlsClient(gateway, port, { servername: a })
+  first.end('GE')
+  await readAll(first)
+  t.notHas((await gateway.job.recorded(1))[0], { event: 'inspection-bypassed' })
+  const client = await tlsClient(gateway, port, { servername: a })
+  client.write(get(a))
+  t.equal(await readAll(client), answer)
+  t.match((await gateway.job.recorded(2))[1], { layer: 'http', inspected: true, verdict: 'allow' })
+})
+
 t.test('audit: an origin with a certificate that only its client knows is passed, and said so (T12)', async t => {
   const stranger = new Authority({ job: 'stranger', lifetimeHours: 1, now: Date.now() })
   await using gateway = new Loopback(policyOf('audit', [a]))
