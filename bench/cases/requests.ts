@@ -35,9 +35,10 @@ export const keepAlive: Case = {
       const key = `h1.c${connections}`
       if (bad > requests / 1_000)
         bench.say(`${running.name}: ${bad} of ${requests} went wrong at ${connections} connections`)
-      samples.add(`${key}.rate`, running.name, perSecond)
-      samples.add(`${key}.p99`, running.name, p99Ms)
-      if (running.pid !== undefined) samples.add(`${key}.cpu`, running.name, (cpuSeconds / requests) * micro)
+      samples.add(`${key}.rate`, running.name, requests > 0 ? perSecond : NaN)
+      samples.add(`${key}.p99`, running.name, requests > 0 ? p99Ms : NaN)
+      if (running.pid !== undefined)
+        samples.add(`${key}.cpu`, running.name, requests > 0 ? (cpuSeconds / requests) * micro : NaN)
       bench.say(`h1 c=${connections} ${running.name}: ${perSecond.toFixed(0)}/s`)
     }
     await warm(bench, 'h1', `wrk -t1 -c16 -d2 ${url}`)

@@ -21,6 +21,8 @@ forbid:
 export interface RunningTidegate extends Running {
   /** Where its record is. */
   readonly out: string
+  /** `bin/tidegate` */
+  readonly program: string
 }
 
 let opened = 0
@@ -32,14 +34,16 @@ export async function openTidegate(rig: Rig, policy = buildPolicy, { pinned = tr
   await writeFile(`${folder}/policy.yaml`, policy)
   const options = ['--policy', `${folder}/policy.yaml`, '--out', `${folder}/out`, '--job', 'bench']
   const allowed = pinned ? cores.gateway : `${cores.gateway},${cores.load}`
-  const command = ['-c', allowed, `${root}bin/tidegate`, 'run', ...options, '--', 'sh']
-  const shell = new Shell(rig.lab.host.spawn('taskset', command, { stdio: 'pipe', env: profiling() }))
-  await shell.run('unset NODE_OPTIONS')
+  const command = ['-c', allowed, ...program(), 'run', ...options, '--', 'sh']
+  const shell = new Shell(rig.lab.host.spawn('taskset', command, { stdio: 'pipe' }))
+  // It answers, so the command runs.
+  await shell.run('true')
   return {
     name: 'tidegate',
     pid: shell.pid,
     shell,
     out: `${folder}/out`,
+    program: `${root}bin/tidegate`,
     async takeTurn() {
       await rig.steer({})
       // As for all others one authority, not the bundle with the system's: reading that costs curl 25 ms a time.
@@ -49,10 +53,11 @@ export async function openTidegate(rig: Rig, policy = buildPolicy, { pinned = tr
   }
 }
 
-/** TIDEGATE_BENCH_NODE: options of Node for the gateway, e.g. `--cpu-prof --cpu-prof-dir=/tmp/profiles` or `--perf-basic-prof`. */
-function profiling(): Record<string, string> {
+/** The program; with TIDEGATE_BENCH_NODE (e.g. `--cpu-prof --cpu-prof-dir=/tmp/profiles`) under these options of Node. */
+function program(): readonly string[] {
   const options = process.env['TIDEGATE_BENCH_NODE']
-  return options === undefined ? {} : { NODE_OPTIONS: options }
+  if (options === undefined) return [`${root}bin/tidegate`]
+  return [process.execPath, '--disable-warning=ExperimentalWarning', ...options.split(' '), `${root}bin/load.mjs`]
 }
 
 export const tidegate: Contender = {

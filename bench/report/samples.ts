@@ -1,4 +1,7 @@
-/** Figures of all contenders, by metric. Values of one metric stand in the order of the rounds they were measured in. */
+/**
+ * Figures of all contenders, by metric. Values of one metric stand in the order of the rounds they were measured in; NaN
+ * where a contender failed in a round.
+ */
 export class Samples {
   readonly #values = new Map<string, Map<string, number[]>>()
 
@@ -17,7 +20,7 @@ export class Samples {
 
   /**
    * The median over the rounds of `one` divided by `other`: what the machine did in one round it did to both.
-   * Undefined when a round has only one of them.
+   * Undefined when one of them was not measured at all, NaN when there is no round in which both worked.
    */
   ratio(metric: string, one: string, other: string): number | undefined {
     return this.#paired(metric, one, other, (a, b) => a / b)
@@ -38,16 +41,16 @@ export class Samples {
   }
 
   #paired(metric: string, one: string, other: string, by: (a: number, b: number) => number): number | undefined {
-    const ours = this.#values.get(metric)?.get(one) ?? []
-    const theirs = this.#values.get(metric)?.get(other) ?? []
-    if (ours.length !== theirs.length) return undefined
-    return medianOf(ours.map((value, round) => by(value, theirs[round] ?? NaN)))
+    const ours = this.#values.get(metric)?.get(one)
+    const theirs = this.#values.get(metric)?.get(other)
+    if (ours === undefined || theirs === undefined) return undefined
+    return medianOf(ours.map((value, round) => by(value, theirs[round] ?? NaN))) ?? NaN
   }
 }
 
-/** The middle value, or the mean of the two in the middle. */
+/** The middle one of the values that are numbers, or the mean of the two in the middle. */
 export function medianOf(values: readonly number[]): number | undefined {
-  const sorted = values.toSorted((a, b) => a - b)
+  const sorted = values.filter(Number.isFinite).toSorted((a, b) => a - b)
   const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.ceil((sorted.length - 1) / 2)]]
   return low === undefined || high === undefined ? undefined : (low + high) / 2
 }

@@ -14,7 +14,7 @@ export interface Peer {
 }
 
 /** How long an answer may wait for the name of the process that asked; it goes out without one after that. */
-const waitMs = 20
+const waitMs = 100
 /** A process asks A and AAAA from one socket at once; so long that socket's owner is not looked up again. */
 const rememberMs = 250
 const maxRemembered = 4_096

@@ -113,6 +113,13 @@ export function responseFields(raw: RawFields): RawFields {
   return fields
 }
 
+/** Whether the answer says of itself that it is a DNS message. */
+export function isDnsAnswer(raw: RawFields): boolean {
+  const media = new Fields()
+  for (let at = 0; at < raw.length; at += 2) if (raw[at] === 'content-type') readMediaTypes(raw[at + 1] ?? '', media)
+  return media.dnsMedia
+}
+
 /** Fields as the object that Node wants for trailers and interim answers; duplicates become lists, order is kept. */
 export function fieldObject(raw: RawFields): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = {}

@@ -1,12 +1,13 @@
-import { constants, type ClientHttp2Stream, type Http2Stream, type ServerHttp2Stream } from 'node:http2'
+import { constants, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:http2'
 import { GatewayError, type ErrorCode } from '../errors.ts'
 import type { OpenFlow } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { HttpContext } from './context.ts'
 import { answerRefusal } from './h2-answer.ts'
-import { fieldObject, requestFields, responseFields, type H2Request, type RawFields } from './h2-fields.ts'
+import { isWhole, sendTrailers } from './h2-end.ts'
+import { fieldObject, isDnsAnswer, requestFields, responseFields, type H2Request, type RawFields } from './h2-fields.ts'
 import type { OriginSession, OriginSessions } from './h2-origin.ts'
-import { refuse, type Judged } from './judge.ts'
+import { mayCarryDns, refuse, type Judged } from './judge.ts'
 import type { RefusedRequest } from './refusal.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM, NGHTTP2_FLAG_END_STREAM } = constants
@@ -160,6 +161,7 @@ export class H2Stream {
     const origin = this.#origin
     if (origin === undefined || client.destroyed || client.closed) return
     this.#answered = true
+    if (isDnsAnswer(raw) && this.#refusesDns()) return origin.close(NGHTTP2_CANCEL)
     const endStream = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
     const options = { endStream, waitForTrailers: !endStream, sendDate: false }
     try {
@@ -185,6 +187,16 @@ export class H2Stream {
       this.#finished = true
       client.end()
     })
+  }
+
+  /** A resolver that answers without being asked in a way we know (D2). */
+  #refusesDns(): boolean {
+    const { judged, request, flow } = this.#exchange
+    if (mayCarryDns(this.#context, judged, request.method)) return false
+    const decision = refuse(this.#context.job.policy, 'protocol', judged.decision.rule)
+    if (decision.verdict === 'deny') this.#refuse(decision)
+    else flow.note({ verdict: decision.verdict, reason: decision.reason })
+    return decision.verdict === 'deny'
   }
 
   /** The origin's side is over: well, by a reset, or with its session. */
@@ -232,17 +244,4 @@ export class H2Stream {
     this.#finished = true
     this.#exchange.flow.note({ error })
   }
-}
-
-/** Node ends a stream that was reset, too: only these were whole. */
-function isWhole(stream: Http2Stream): boolean {
-  return stream.rstCode === NGHTTP2_NO_ERROR && !stream.aborted && !stream.destroyed
-}
-
-/**
- * The end of a message. Streams that wait for trailers, as all of ours with a body do, can be reset before it; on others
- * Node's `close()` sends an end first, and half a body looks whole.
- */
-function sendTrailers(stream: Http2Stream, trailers: Record<string, string | string[]>): void {
-  if (!stream.closed && !stream.destroyed) stream.sendTrailers(trailers)
 }

@@ -123,11 +123,7 @@ function furtherReason(
 }
 
 /** Whether the rule is about this path: then the same rule does not allow one that nobody would have written down. */
-function namesPath(
-  policy: Policy,
-  rule: string,
-  request: Asked,
-): boolean {
+function namesPath(policy: Policy, rule: string, request: Asked): boolean {
   const elsewhere = decide(policy, { ...request, path: '/tidegate-asks-whether-any-path-will-do' })
   return elsewhere.verdict !== 'allow' || elsewhere.rule !== rule
 }

@@ -17,7 +17,7 @@ export interface AttributionSource {
 }
 
 /** Bounds of one search, in milliseconds: of all of it, and of what is done without letting others run. */
-const limits = { searchMs: 1_000, sliceMs: 2 } as const
+const limits = { searchMs: 100, sliceMs: 2 } as const
 /** Sockets whose holder is remembered from searches. */
 const remembered = 4_096
 

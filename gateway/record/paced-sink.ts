@@ -18,7 +18,7 @@ export class PacedSink implements Sink {
   #waiting: FlowEvent[] = []
   #soon: NodeJS.Immediate | undefined
   #later: NodeJS.Timeout | undefined
-  #lastBatch = 0
+  #lastBatch = -Infinity
 
   constructor(options: PacedSinkOptions) {
     this.#options = options

@@ -80,7 +80,8 @@ await t.test('HTTP clients of languages work unmodified', { skip: whyNoLab() }, 
         const { stdout, stderr } = run.step(name)
         const lines: readonly unknown[] = stdout
           .split('\n')
-          .slice(0, -1)
+          // A JVM warns on the same stream when the machine is busy.
+          .filter(line => line.startsWith('{'))
           .map(line => JSON.parse(line))
         t.match(lines, expected[name], stderr)
         t.equal(lines.length, expected[name].length, stderr)

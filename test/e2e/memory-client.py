@@ -28,13 +28,16 @@ def ask(connection, host, path):
     connection.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (path, host)).encode())
 
 
-def read(connection, count):
+def read(connection, count, pace=0.0):
+    """Reads so many bytes, not faster than a MiB in `pace` seconds."""
     buffer = bytearray(1 << 20)
-    while count > 0:
-        got = connection.recv_into(buffer, min(count, len(buffer)))
+    began, taken = time.monotonic(), 0
+    while taken < count:
+        got = connection.recv_into(buffer, min(count - taken, len(buffer)))
         if got == 0:
-            raise SystemExit("the answer ended %d bytes early" % count)
-        count -= got
+            raise SystemExit("the answer ended %d bytes early" % (count - taken))
+        taken += got
+        time.sleep(max(0.0, began + pace * (taken >> 20) - time.monotonic()))
 
 
 def head(connection):
@@ -45,7 +48,7 @@ def head(connection):
 
 
 def slow(host):
-    """1 GiB, whose reader stops for a while after 64 MiB."""
+    """1 GiB, whose reader takes 100 MiB a second, and stops for a while after 64 MiB."""
     with connect(host) as connection:
         ask(connection, host, "/1k")
         head(connection)
@@ -54,10 +57,10 @@ def slow(host):
         told("go")
         ask(connection, host, "/1g")
         head(connection)
-        read(connection, 64 << 20)
+        read(connection, 64 << 20, 0.01)
         reached("stalled")
         told("continue")
-        read(connection, (1 << 30) - (64 << 20))
+        read(connection, (1 << 30) - (64 << 20), 0.01)
         reached("done")
         told("end")
 

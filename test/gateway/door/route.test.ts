@@ -59,6 +59,19 @@ t.test('handleConnection(): what origins pick is what clients get, also nothing 
   }
 })
 
+t.test('handleConnection(): a protocol that a client offers many times is offered to the origin once', async t => {
+  const seen: string[][] = []
+  await using gateway = new Loopback(policyOf('block', [a]))
+  await gateway.origin(
+    createTlsServer({ ...originIdentity(a), ALPNCallback: ({ protocols }) => (seen.push(protocols), 'http/1.1') }),
+  )
+  const offered = ['h2', 'x', 'http/1.1', 'h2', 'h2', 'http/1.1']
+  const client = await tlsClient(gateway, await gateway.toward(a), { servername: a, ALPNProtocols: offered })
+  t.equal(client.alpnProtocol, 'http/1.1')
+  t.strictSame(seen, [['h2', 'http/1.1']])
+  client.destroy()
+})
+
 t.test('handleConnection(): a client that comes again resumes its session', async t => {
   await using gateway = new Loopback(policyOf('block', [a]))
   await gateway.origin(httpsOrigin())

@@ -110,6 +110,24 @@ t.test('relayHttp2(): DNS over HTTPS is refused on an allowed host (D2)', async 
   t.equal((await rig.gateway.job.recorded(2)).filter(event => event.reason === 'protocol').length, 2)
 })
 
+t.test('relayHttp2(): an answer that turns out to be a DNS message is refused, and observed in audit (D2)', async t => {
+  const resolver = (stream: ServerHttp2Stream): void => {
+    stream.respond([...ok, 'content-type', 'application/dns-json'], { endStream: false })
+    stream.end('{}')
+  }
+  for (const [mode, rules, status, reason] of [
+    ['block', [host], '403', 'protocol'],
+    ['audit', [host], '200', 'protocol'],
+    ['block', [`https://${host}/lookup`], '200', 'rule'],
+  ] as const) {
+    await using rig = new H2Rig(resolver, rules, mode)
+    const seen = await collect((await rig.client()).request(request('GET', '/lookup'), get))
+    t.equal(seen.head?.[1], status)
+    t.equal(seen.body === '{}', status === '200')
+    t.match(await rig.gateway.job.recorded(1), [{ reason, status: Number(status) }])
+  }
+})
+
 t.test('relayHttp2(): a body over the rule’s bound is cut off, announced or not', async t => {
   let received = 0
   await using rig = new H2Rig(stream => stream.on('data', (chunk: Buffer) => (received += chunk.length)))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { loosePath, normalisePath } from '../../../gateway/net/path.ts'
+import { climbingPath, loosePath, normalisePath } from '../../../gateway/net/path.ts'
 
 const cases: readonly [string, string, string | undefined][] = [
   ['an ordinary path is itself', '/repos/acme/tool', '/repos/acme/tool'],
@@ -85,6 +85,18 @@ t.test('normalisePath(): no dot segment is left, however a server decodes, split
   )
   t.pass('held for every generated path')
 })
+
+const climbing: readonly [string, string | undefined][] = [
+  ['/a/../b?x', '/a/../b'],
+  ['/a/%2E%2e/%62', '/a/../b'],
+  ['/a/..', '/a/..'],
+  ['/a/./b', undefined],
+  ['/a/..b', undefined],
+  ['/a?/../b', undefined],
+]
+for (const [raw, path] of climbing) {
+  t.test(`climbingPath(): ${raw} is ${path ?? 'no path that climbs'}`, async t => t.equal(climbingPath(raw), path))
+}
 
 t.test('loosePath(): what servers may read alike is alike', async t => {
   const views = ['/gists', '/gists/', '//gists', '/%67ists', '/gists;x=1', '/gists%3Bx', '/%2Fgists'].map(raw => {

@@ -61,7 +61,7 @@ function judgeRequest(refusing: readonly RankedRule[], allowing: readonly Ranked
   const met = refusing.filter(
     ranked =>
       isAt(ranked.rule, to.port) &&
-      hasMethod(ranked) &&
+      (ranked.rule.methods?.includes(to.method.toUpperCase()) ?? true) &&
       (isOnPath(ranked, to.path) || isOnPath(ranked, loosePath(to.path))) &&
       (ranked.scoped ? reads[to.scheme].includes(ranked.rule.scheme) : ranked.rule.scheme !== 'udp'),
   )

@@ -23,6 +23,21 @@ await t.test('openFlow(): a flow is written once, with what was noted, when it i
   ])
 })
 
+await t.test('openFlow(): what is noted after it was written changes nothing', async t => {
+  const written: FlowEvent[] = []
+  const facts = { layer: 'tcp' } as const
+  const flow = openFlow(
+    facts,
+    event => written.push(event),
+    () => 0,
+  )
+  flow[Symbol.dispose]()
+  flow.note({ error: 'CLIENT_ABORTED' })
+  flow.sent += 1
+  t.same(written, [{ layer: 'tcp', startedAt: 0, durationMs: 0, bytesSent: 0, bytesReceived: 0 }])
+  t.same(facts, { layer: 'tcp' })
+})
+
 await t.test('openFlow(): a flow that fails is written too', async t => {
   const written: FlowEvent[] = []
   t.throws(() => {

@@ -181,3 +181,10 @@ await t.test('redactEvent(): an event that was redacted stays as it is', async t
 await t.test('redactEvent(): a file name may hold a question mark', async t => {
   t.match(redactEvent({ layer: 'file', startedAt: 0, path: 'src/what?.ts' }), { path: 'src/what?.ts' })
 })
+
+t.test('redactEvent(): what is clean already is not copied', async t => {
+  const process = { pid: 7, exe: '/usr/bin/curl', command: 'curl a', uid: 0, parents: ['/bin/sh'] }
+  const event = { layer: 'http', startedAt: 1, host: 'a.test', method: 'GET', path: '/a', process } as const
+  t.equal(redactEvent(event), event)
+  t.not(redactEvent({ ...event, path: '/a?b' }).path, '/a?b')
+})
