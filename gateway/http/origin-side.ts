@@ -9,7 +9,9 @@ import { OriginLeg } from './origin-leg.ts'
 export class OriginSide implements Disposable {
   readonly #context: HttpContext
   readonly #owner: LegOwner
-  readonly #gone = new AbortController()
+  /** While the origin is being reached. */
+  #reaching: AbortController | undefined
+  #disposed = false
   #leg: OriginLeg | undefined
 
   constructor(context: HttpContext, owner: LegOwner) {
@@ -23,10 +25,12 @@ export class OriginSide implements Disposable {
 
   /** Reaches the origin: the leg, or why there is none; undefined when this was disposed in the meantime. Never rejects. */
   async reach(reuse: Reuse): Promise<OriginLeg | Denied | GatewayError | undefined> {
-    const { signal } = this.#gone
-    const reached = await connect(this.#context, reuse, signal)
-    if (reached instanceof GatewayError || 'verdict' in reached) return signal.aborted ? undefined : reached
-    if (signal.aborted) {
+    const stop = new AbortController()
+    this.#reaching = stop
+    const reached = await connect(this.#context, reuse, stop)
+    this.#reaching = undefined
+    if (reached instanceof GatewayError || 'verdict' in reached) return this.#disposed ? undefined : reached
+    if (this.#disposed) {
       this.#context.upstream.release(reached)
       return undefined
     }
@@ -48,28 +52,27 @@ export class OriginSide implements Disposable {
 
   /** Between two exchanges the connection goes back to the pool; else it is broken off. */
   [Symbol.dispose](): void {
-    this.#gone.abort()
+    this.#disposed = true
+    this.#reaching?.abort(gone)
     if (this.#leg?.isIdle === true && !this.#leg.isBound) this.#context.upstream.release(this.#leg.detach())
     else this.#leg?.destroy()
     this.#leg = undefined
   }
 }
 
+/** One for all: without it each abort would make an exception of its own, stack and all. */
+const gone = new GatewayError('CLIENT_ABORTED', 'the client is gone')
+
 async function connect(
-  context: HttpContext,
+  { host, port, upstream, limits }: HttpContext,
   reuse: Reuse,
-  signal: AbortSignal,
+  stop: AbortController,
 ): Promise<UpstreamConnection | Denied | GatewayError> {
-  const { host, port, upstream, limits } = context
   // Not AbortSignal.timeout(): it cannot be called off, and for all of its time it keeps what it was made for.
-  const stop = new AbortController()
   const deadline = setTimeout(() => {
     const what = `no connection in ${limits.connectMs} ms`
     stop.abort(new GatewayError('UPSTREAM_TIMEOUT', `cannot reach ${host} port ${port}: ${what}`))
   }, limits.connectMs)
-  const onGone = (): void => stop.abort(signal.reason)
-  if (signal.aborted) onGone()
-  else signal.addEventListener('abort', onGone)
   try {
     return await upstream.acquire('http/1.1', reuse, stop.signal)
   } catch (cause) {
@@ -79,6 +82,5 @@ async function connect(
     return new GatewayError('UPSTREAM_UNREACHABLE', `cannot reach ${host} port ${port}: ${what}`, { cause })
   } finally {
     clearTimeout(deadline)
-    signal.removeEventListener('abort', onGone)
   }
 }

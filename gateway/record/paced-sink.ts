@@ -35,6 +35,10 @@ export class PacedSink implements Sink {
 
   /** Hands on what waits, now. */
   drain(): void {
+    clearImmediate(this.#soon)
+    clearTimeout(this.#later)
+    this.#soon = undefined
+    this.#later = undefined
     if (this.#waiting.length === 0) return
     const batch = this.#waiting
     this.#waiting = []
@@ -42,9 +46,5 @@ export class PacedSink implements Sink {
     this.#lastBatch = performance.now()
   }
 
-  readonly #run = (): void => {
-    this.#soon = undefined
-    this.#later = undefined
-    this.drain()
-  }
+  readonly #run = (): void => this.drain()
 }

@@ -25,14 +25,16 @@ t.test('a run, and what surrounds it', { skip: whyNoLab() }, async t => {
 
   await t.test('what the build’s variables tell Node is told to the build’s Node, not to ours', async t => {
     writeFileSync(lab.file('preload.cjs'), `require('node:fs').writeFileSync(${JSON.stringify(lab.file('ran'))}, '')`)
-    const env = {
+    const told = {
       NODE_OPTIONS: `--require ${lab.file('preload.cjs')} --no-such-option`,
       NODE_COMPILE_CACHE: lab.file('cache'),
       NODE_V8_COVERAGE: lab.file('coverage'),
     }
-    const told = 'echo "$NODE_OPTIONS|$NODE_COMPILE_CACHE|$NODE_V8_COVERAGE|$(env | grep -c TIDEGATE)"'
-    const { stdout, stderr } = await lab.host.exec('bash', ['-c', `${run('told')} sh -c '${told}'`], { env })
-    t.equal(stdout, `${Object.values(env).join('|')}|0\n`, stderr)
+    // Set by the shell: tap adds options of its own to those of the programs it starts.
+    const set = Object.entries(told).map(([name, value]) => `export ${name}='${value}'; `)
+    const tell = 'echo "$NODE_OPTIONS|$NODE_COMPILE_CACHE|$NODE_V8_COVERAGE|$(env | grep -c TIDEGATE)"'
+    const { stdout, stderr } = await lab.host.exec('bash', ['-c', `${set.join('')}${run('told')} sh -c '${tell}'`])
+    t.equal(stdout, `${Object.values(told).join('|')}|0\n`, stderr)
     for (const name of ['ran', 'cache', 'coverage']) t.notOk(existsSync(lab.file(name)), name)
   })
 })

@@ -44,7 +44,7 @@ export const destination: fc.Arbitrary<Destination> = fc.oneof(
     .map(([host, port, transport]) => connection(host, port, transport)),
   fc.constantFrom('10.0.0.1', '10.1.2.3', '203.0.113.9', '169.254.169.254').map(raw => literal(raw)),
   fc
-    .tuple(fc.constantFrom('GET', 'POST', 'HEAD'), fc.constantFrom('https', 'http', 'wss', 'ws'), hostName, path)
+    .tuple(fc.constantFrom('GET', 'POST', 'HEAD', 'get'), fc.constantFrom('https', 'http', 'wss', 'ws'), hostName, path)
     .map(([method, scheme, host, at]) => request(`${method} ${scheme}://${host}${at}`)),
 )
 
@@ -54,5 +54,5 @@ const onPath = fc
 /** Rules on paths, and requests, that all speak of `a.test`. */
 export const pathRules = fc.array(onPath, { maxLength: 4 })
 export const pathRequest: fc.Arbitrary<Destination> = fc
-  .tuple(fc.constantFrom('GET', 'POST'), fc.constantFrom('https', 'wss', 'http'), path)
+  .tuple(fc.constantFrom('GET', 'POST', 'post'), fc.constantFrom('https', 'wss', 'http'), path)
   .map(([method, scheme, at]) => request(`${method} ${scheme}://a.test${at}`))
