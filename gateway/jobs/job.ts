@@ -28,6 +28,11 @@ export interface Job {
   readonly name: string
   /** The policy in force; replaced as a whole on reload, so read it at each decision. */
   readonly policy: Policy
+  /**
+   * Calls `look` after each change of the policy, before anything else runs, until disposed: whoever holds something open
+   * decides again, and cuts what is denied now. `look` must not throw.
+   */
+  onPolicyChange(look: () => void): Disposable
   /** Address of the job's end of the wire. */
   readonly address: Address
   readonly names: VirtualAddresses

@@ -4,11 +4,12 @@ import type { FlowEvent, OpenFlow, ProcessInfo, Sink } from '../record/event.ts'
 import type { JobRecord } from '../record/job-record.ts'
 import type { Attribute } from './attribution.ts'
 import type { Job, JobSocket, VirtualAddresses } from './job.ts'
+import type { PolicyInForce } from './policy-in-force.ts'
 
 /** What a job at the end of a wire is made of. */
 export interface WiredJobParts {
   readonly name: string
-  readonly policy: Policy
+  readonly policy: PolicyInForce
   readonly address: Address
   readonly names: VirtualAddresses
   readonly record: JobRecord
@@ -18,21 +19,29 @@ export interface WiredJobParts {
 /** The job at the end of a wire, as the data path knows it: its record and its processes behind one face. */
 export class WiredJob implements Job {
   readonly name: string
-  readonly policy: Policy
   readonly address: Address
   readonly names: VirtualAddresses
   readonly sink: Sink
+  readonly #policy: PolicyInForce
   readonly #record: JobRecord
   readonly #attribute: Attribute
 
   constructor(parts: WiredJobParts) {
     this.name = parts.name
-    this.policy = parts.policy
+    this.#policy = parts.policy
     this.address = parts.address
     this.names = parts.names
     this.sink = parts.record.sink
     this.#record = parts.record
     this.#attribute = parts.attribute
+  }
+
+  get policy(): Policy {
+    return this.#policy.current
+  }
+
+  onPolicyChange(look: () => void): Disposable {
+    return this.#policy.onChange(look)
   }
 
   get recordFailed(): boolean {

@@ -17,6 +17,7 @@ export const rawCarriage: Carriage = { inspectTls: false, http: false, passTls: 
 /**
  * How the allowing rules of one TCP endpoint let it be carried. `tls://` and `tcp://` pass what they admit unread,
  * unless a refusing rule on a method, path or upgrade of this endpoint (`refusing`) has to be applied to each request.
+ * Then `tcp://` admits what can be read, and nothing else: any other bytes could be what is refused, in disguise.
  */
 export function carriageOf(
   allowing: readonly RankedRule[],
@@ -25,15 +26,17 @@ export function carriageOf(
 ): Carriage {
   const admits = (scheme: string): boolean => allowing.some(({ rule }) => rule.scheme === scheme)
   const mustRead = readsNeeded(refusing)
-  const raw = admits('tcp')
+  const reads = mustRead.tls || mustRead.http
+  const raw = admits('tcp') && !reads
+  const rawRead = admits('tcp') && reads
   const https = admits('https') || admits('wss')
-  const tls = https || admits('tls') || (raw && mustRead.tls)
+  const tls = https || admits('tls') || rawRead
   const scoped = allowing.some(({ rule, scoped: is }) => is && (rule.scheme === 'https' || rule.scheme === 'wss'))
-  const pass = admits('tls') || inspect === 'none' || (inspect === 'rules' && !scoped)
+  const pass = admits('tls') || (rawRead && !https) || inspect === 'none' || (inspect === 'rules' && !scoped)
   return {
     inspectTls: tls && (mustRead.tls || !pass),
     passTls: tls && !mustRead.tls && pass,
-    http: admits('http') || admits('ws') || (raw && mustRead.http),
+    http: admits('http') || admits('ws') || rawRead,
     raw,
   }
 }

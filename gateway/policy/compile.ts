@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import { type Cidr, renderCidr } from '../net/cidr.ts'
 import type { PolicyDocument } from './document.ts'
 import { isGlob } from './match.ts'
+import { assemble, sha256 } from './layers.ts'
 import type { Layer, Mode, Policy } from './policy.ts'
-import { mayResolveInto, neverDialled } from './ranges.ts'
 import { type RankedRule, RuleIndex } from './rule-index.ts'
 import { isScoped, renderRule, type Rule } from './rule.ts'
 import { udpDestinationsOf } from './udp-destinations.ts'
@@ -24,6 +23,7 @@ export function compile(document: PolicyDocument): Policy {
   return assemble([layer], {
     tls: document.tls,
     onLogFailure: document.onLogFailure,
+    unsaid: document.unsaid,
     digest: sha256(canonicalText(document)),
   })
 }
@@ -33,35 +33,6 @@ export function withMode(policy: Policy, mode: Mode): Policy {
   if (policy.layers.every(layer => layer.mode === mode)) return policy
   const layers = policy.layers.map(layer => ({ ...layer, mode }))
   return assemble(layers, { ...policy, digest: sha256(`${policy.digest} mode ${mode}`) })
-}
-
-/**
- * The platform's policy narrowed by a job's: a flow passes if both let it. Each keeps its own mode, so that a job in
- * audit cannot loosen a platform in block. Trust (`extraCa`) is the platform's alone; a job without `private:` leaves
- * the platform's ranges as they are.
- */
-export function narrow(platform: Policy, job: Policy): Policy {
-  const layers = [...platform.layers, ...job.layers.map(layer => ({ ...layer, name: 'job:' }))]
-  return assemble(layers, {
-    tls: platform.tls,
-    onLogFailure: platform.onLogFailure === 'deny' ? 'deny' : job.onLogFailure,
-    digest: sha256(`${platform.digest} narrowed by ${job.digest}`),
-  })
-}
-
-function assemble(layers: readonly Layer[], facts: Pick<Policy, 'tls' | 'onLogFailure' | 'digest'>): Policy {
-  // A layer that says nothing about private ranges opens none when it is the only one, and narrows none when it is not.
-  const [first, ...others] = layers.map(layer => layer.privateRanges)
-  const ranges = [first ?? [], ...others.filter(range => range !== undefined)]
-  return {
-    mode: layers.some(layer => layer.mode === 'block') ? 'block' : 'audit',
-    tls: facts.tls,
-    onLogFailure: facts.onLogFailure,
-    digest: facts.digest,
-    layers,
-    mayResolveTo: address => ranges.every(range => mayResolveInto(range, address)),
-    neverDial: neverDialled,
-  }
 }
 
 /** Most specific first; between equals the text decides, so that the rule which is named does not depend on the order either. */
@@ -121,8 +92,4 @@ function canonicalText(document: PolicyDocument): string {
     ...rules,
   ]
   return lines.map(line => JSON.stringify(line)).join('\n')
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

@@ -2,7 +2,7 @@ import { isAddress } from '../net/address.ts'
 import { renderCidr } from '../net/cidr.ts'
 import { loosePath } from '../net/path.ts'
 import { carriageOf, httpCarriage, inspectedCarriage, noCarriage, rawCarriage } from './carriage.ts'
-import type { Carriage, DenyReason, Destination, Host, Scheme } from './decision.ts'
+import type { Carriage, Carried, DenyReason, Destination, Host, Scheme } from './decision.ts'
 import { unreachable } from '../errors.ts'
 import type { Layer } from './policy.ts'
 import { isMetadata } from './ranges.ts'
@@ -48,7 +48,7 @@ function decideName(layer: Layer, host: Host): LayerAnswer {
   return rule === undefined ? unknown(host) : { allow: true, rule, carriage: noCarriage }
 }
 
-function decideEndpoint(layer: Layer, { transport, port }: Endpoint, host: Host): LayerAnswer {
+function decideEndpoint(layer: Layer, { transport, port, carried }: Endpoint, host: Host): LayerAnswer {
   const here = ({ rule }: RankedRule): boolean =>
     (rule.scheme === 'any' || (rule.scheme === 'udp') === (transport === 'udp')) && inRange(rule.ports, port)
   const refusing = layer.refusing.find(host).endpoints().filter(here)
@@ -58,7 +58,9 @@ function decideEndpoint(layer: Layer, { transport, port }: Endpoint, host: Host)
     .find(host)
     .endpoints()
     .filter(ranked => here(ranked) && opens(ranked, host))
-  const rule = first(allowing, () => true)
+  const carrying =
+    carried === undefined ? undefined : first(allowing, ({ rule }) => carries[carried].includes(rule.scheme))
+  const rule = carrying ?? first(allowing, () => true)
   if (rule === undefined) return { ...unknown(host), pending: refusing }
   return {
     allow: true,
@@ -109,6 +111,12 @@ function decideRequest(layer: Layer, request: Request): LayerAnswer {
 /** How a request is carried that was read to be decided. */
 export function carriageOfRequest(scheme: Request['scheme']): Carriage {
   return scheme === 'https' || scheme === 'wss' ? inspectedCarriage : httpCarriage
+}
+
+/** Which rules let a connection be carried unread. */
+const carries: Readonly<Record<Carried, readonly (Scheme | 'any')[]>> = {
+  tls: ['tls', 'https', 'wss'],
+  raw: ['tcp', 'udp'],
 }
 
 /** Which rules admit a request: those of its own scheme, and those that pass its bytes unread. */

@@ -15,7 +15,8 @@ type Allowed = Extract<Decision, { verdict: 'allow' }>
  * 1. An address that is never dialled (`Policy.neverDial`) is denied in both modes.
  * 2. `forbid` denies in both modes.
  * 3. `deny` beats `allow`; what no rule allows is refused; the order of rules never matters.
- * 4. Of several layers (the platform's policy and the job's) each must let the flow pass; the strictest answer holds.
+ * 4. Of several layers (the platform's policy and the job's, `narrow()`) each must let the flow pass; the strictest answer
+ *    holds, and the first layer that denies is named.
  * 5. A layer in audit mode observes where it would deny.
  *
  * Of several matching rules the most specific is named and gives the limits; between equals, the first by its text.
@@ -45,7 +46,7 @@ function verdictOf(layer: Layer, destination: Destination): Decision {
     const limit = destination.kind === 'request' ? rule.rule.maxRequestBytes : undefined
     return allow(named(layer, rule), rule.namesHost, carriage, limit)
   }
-  const rule = answer.rule === undefined ? null : named(layer, answer.rule)
+  const rule = answer.rule === undefined ? lack(layer) : named(layer, answer.rule)
   if (layer.mode === 'block' || answer.reason === 'forbidden') return deny(answer.reason, rule)
   return { verdict: 'observe', reason: answer.reason, rule, carriage: observed(layer, destination, answer) }
 }
@@ -81,7 +82,8 @@ function stricter(a: Decision, b: Decision): Decision {
   const limit = Math.min(a.maxRequestBytes ?? Infinity, b.maxRequestBytes ?? Infinity)
   return allow(
     `${a.rule}; ${b.rule}`,
-    a.namesHost === true || b.namesHost === true,
+    // The platform's word alone: who could name hosts in the job's policy could name many, and tunnel by them (D5).
+    a.namesHost === true,
     carriage,
     limit === Infinity ? undefined : limit,
   )
@@ -89,6 +91,11 @@ function stricter(a: Decision, b: Decision): Decision {
 
 function named(layer: Layer, { label }: RankedRule): string {
   return layer.name === '' ? label : `${layer.name} ${label}`
+}
+
+/** For want of a rule: it need not be said which policy has none when it is the platform's. */
+function lack(layer: Layer): string | null {
+  return layer.name === '' ? null : `${layer.name} no rule`
 }
 
 /** Absent rather than undefined, and without spreading: that alone cost more than finding the rule. */

@@ -8,11 +8,26 @@ export type Scheme = 'https' | 'http' | 'wss' | 'ws' | 'tls' | 'tcp' | 'udp'
 /** A host as a flow meant it: a name of ours, or a literal address. */
 export type Host = Hostname | Address
 
+/** How an endpoint's connection is carried unread, once that is known. It changes which rule is named, and nothing else. */
+export type Carried = 'tls' | 'raw'
+
 /** Where a flow wants to go, as far as the layer that asks can see. */
 export type Destination =
   | { readonly kind: 'name'; readonly host: Hostname }
-  | { readonly kind: 'endpoint'; readonly transport: 'tcp' | 'udp'; readonly host: Hostname; readonly port: Port }
-  | { readonly kind: 'address'; readonly transport: 'tcp' | 'udp'; readonly address: Address; readonly port: Port }
+  | {
+      readonly kind: 'endpoint'
+      readonly transport: 'tcp' | 'udp'
+      readonly host: Hostname
+      readonly port: Port
+      readonly carried?: Carried
+    }
+  | {
+      readonly kind: 'address'
+      readonly transport: 'tcp' | 'udp'
+      readonly address: Address
+      readonly port: Port
+      readonly carried?: Carried
+    }
   | {
       readonly kind: 'request'
       /** `wss`/`ws` for an upgrade to WebSocket. */

@@ -45,7 +45,7 @@ export function parsePolicyDocument(text: string, fileName: string, readUse: Rea
   const logEntry = entries.get('onLogFailure')
   const rules = reader.rules(source, entries, '', false, [fileName])
   const ranges = privateEntry === undefined ? undefined : readRanges(source, privateEntry)
-  const tls = readTls(source, entries.get('tls'))
+  const { saysInspect, ...tls } = readTls(source, entries.get('tls'))
   const onLogFailure = logEntry === undefined ? 'deny' : source.word(logEntry, ['deny', 'allow'])
   return {
     file: fileName,
@@ -54,6 +54,10 @@ export function parsePolicyDocument(text: string, fileName: string, readUse: Rea
     ...(ranges === undefined ? {} : { private: ranges }),
     tls,
     onLogFailure: onLogFailure ?? 'deny',
+    unsaid: [
+      ...(saysInspect ? [] : ['inspect' as const]),
+      ...(logEntry === undefined ? ['onLogFailure' as const] : []),
+    ],
     uses: reader.uses,
     allowPosition: positionOf(source, entries.get('allow')),
     findings: inOrder([...source.findings, ...reader.findings, ...uninspectable(rules, tls.inspect)]),
@@ -150,15 +154,18 @@ function requireVersion(source: SourceFile, entries: ReadonlyMap<string, Entry>,
   }
 }
 
-function readTls(source: SourceFile, entry: Entry | undefined): PolicyDocument['tls'] {
-  let inspect: Inspect = 'all'
+function readTls(
+  source: SourceFile,
+  entry: Entry | undefined,
+): PolicyDocument['tls'] & { readonly saysInspect: boolean } {
+  let inspect: Inspect | undefined
   let extraCa: readonly string[] = []
-  if (entry === undefined || isEmpty(entry.value)) return { inspect, extraCa }
+  if (entry === undefined || isEmpty(entry.value)) return { inspect: 'all', extraCa, saysInspect: false }
   for (const setting of source.entries(entry.value, '`tls`', ['inspect', 'extraCa'])) {
     if (setting.key === 'inspect') inspect = source.word(setting, ['all', 'rules', 'none']) ?? inspect
     else extraCa = readPaths(source, setting)
   }
-  return { inspect, extraCa }
+  return { inspect: inspect ?? 'all', extraCa, saysInspect: inspect !== undefined }
 }
 
 /** Rules on what is inside TLS, under a policy that never looks there: they could only be ignored, so they are faults. */

@@ -1,6 +1,6 @@
 import type { Cidr } from '../net/cidr.ts'
 import type { Finding, Position } from './finding.ts'
-import type { Inspect, Mode } from './policy.ts'
+import type { Inspect, Mode, Unsaid } from './policy.ts'
 import type { Rule } from './rule.ts'
 
 /** A policy file as written, after everything it uses was read. Whole only when `findings` holds no error. */
@@ -13,6 +13,8 @@ export interface PolicyDocument {
   readonly private?: readonly Cidr[]
   readonly tls: { readonly inspect: Inspect; readonly extraCa: readonly string[] }
   readonly onLogFailure: 'deny' | 'allow'
+  /** What was left to its default: in a job's policy it leaves the platform's as it is. */
+  readonly unsaid: readonly Unsaid[]
   /** What `use` names, with its place. */
   readonly uses: readonly { readonly name: string; readonly position: Position }[]
   readonly allowPosition: Position | undefined

@@ -66,7 +66,7 @@ const sentences: Readonly<Record<DenyReason, string>> = {
   protocol: 'the rules for this host and port mean another protocol',
   'dns-type': 'this type of DNS record is not answered',
   'dns-budget': 'too many different names were asked for under one domain',
-  'too-large': 'the request body is larger than the rule allows',
+  'too-large': 'the request body is larger than the rule allows, or the job is over one of its limits (JOB_LIMIT)',
   malformed: 'it cannot be read without guessing',
   'job-unknown': 'it belongs to no known job',
   'log-failure': 'the log cannot be written, and the policy refuses what it cannot record',

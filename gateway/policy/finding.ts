@@ -1,4 +1,4 @@
-/** What is wrong with a policy, or looks wrong. API: `tidegate check` prints it, docs/policy.md explains it. */
+/** What is wrong with a policy or a compose file, or looks wrong. API: `tidegate check` prints it, docs/policy.md explains it. */
 export type FindingCode =
   // errors: the policy is not used
   | 'YAML'
@@ -32,6 +32,12 @@ export type FindingCode =
   | 'UNKNOWN_METHOD'
   | 'ROOT_ONLY'
   | 'EMPTY_ALLOW'
+  // of a compose file
+  | 'INIT_INCOMPLETE'
+  | 'OWN_NETWORK'
+  | 'UNSAFE_CONTAINER'
+  | 'NOT_GATED'
+  | 'UNSEEN'
 
 /** A place in a file; lines and columns count from 1. */
 export interface Position {

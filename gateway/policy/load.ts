@@ -12,7 +12,7 @@ import { readPreset } from './presets/preset.ts'
  * @throws GatewayError POLICY_UNREADABLE, or POLICY_INVALID with every fault in `details.faults`
  */
 export async function loadPolicy(file: string): Promise<Policy> {
-  return parsePolicy(await read(file), file, readUse)
+  return parsePolicy(await readPolicyText(file), file, readUse)
 }
 
 /**
@@ -20,7 +20,16 @@ export async function loadPolicy(file: string): Promise<Policy> {
  * @throws GatewayError POLICY_UNREADABLE
  */
 export async function loadPolicyDocument(file: string): Promise<PolicyDocument> {
-  return parsePolicyDocument(await read(file), file, readUse)
+  return parsePolicyDocument(await readPolicyText(file), file, readUse)
+}
+
+/** Reads the text of a policy, or of what may be one. @throws GatewayError POLICY_UNREADABLE */
+export async function readPolicyText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
 }
 
 /** Presets by name, else files beside the one that names them. */
@@ -32,14 +41,6 @@ export const readUse: ReadUse = (name, from) => {
     return { file, text: readFileSync(file, 'utf8'), isPreset: false }
   } catch (cause) {
     if (isMissing(cause)) return undefined
-    throw unreadable(file, cause)
-  }
-}
-
-async function read(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
     throw unreadable(file, cause)
   }
 }

@@ -9,6 +9,9 @@ export type Mode = 'audit' | 'block'
 /** Which TLS the gateway terminates: all, only hosts with a rule on method, path, upgrade or size, or none. */
 export type Inspect = 'all' | 'rules' | 'none'
 
+/** A key that a policy may leave out, where leaving it out must not undo what another policy says. */
+export type Unsaid = 'inspect' | 'onLogFailure'
+
 /** The rules of one policy file and what came with it; a flow passes if every layer lets it. */
 export interface Layer {
   /** Stands before the rule in logs: empty for the platform's policy, `job:` for the job's. */
@@ -29,6 +32,8 @@ export interface Policy {
   readonly mode: Mode
   readonly tls: { readonly inspect: Inspect; readonly extraCa: readonly string[] }
   readonly onLogFailure: 'deny' | 'allow'
+  /** What the document left to its default. */
+  readonly unsaid: readonly Unsaid[]
   /** SHA-256 (hex) of the canonical policy text, for the log. */
   readonly digest: string
   readonly layers: readonly Layer[]

@@ -5,6 +5,7 @@ import { createServer, createConnection, type AddressInfo } from 'node:net'
 import { createSocket } from 'node:dgram'
 import t from 'tap'
 import { openAttribution } from '../../../gateway/jobs/attribution.ts'
+import { allProcesses } from '../../../gateway/jobs/job-processes.ts'
 import { ancestors, readProcess } from '../../../gateway/jobs/process.ts'
 import { parseAddress } from '../../../gateway/net/address.ts'
 import { parsePort } from '../../../gateway/net/port.ts'
@@ -66,7 +67,7 @@ for (const [sentence, processes, pid] of cases) {
   t.test(`openAttribution(): ${sentence}`, async t => {
     const attribute = openAttribution({
       sockets: { find: () => ({ inode: 5, uid: 0 }) },
-      procRoot: fakeProc(t.testdir(), processes),
+      processes: allProcesses(fakeProc(t.testdir(), processes)),
       failed,
     })
     t.equal((await attribute(anywhere))?.pid, pid)
@@ -79,7 +80,7 @@ t.test('openAttribution(): what takes too long is not said', async t => {
   const procRoot = fakeProc(t.testdir(), { 7: { parent: 0, sockets: [5] } })
   const attribute = openAttribution({
     sockets: { find: () => ({ inode: 5, uid: 0 }) },
-    procRoot,
+    processes: allProcesses(procRoot),
     failed,
     now: () => (now += 60),
   })
@@ -89,7 +90,11 @@ t.test('openAttribution(): what takes too long is not said', async t => {
 t.test('openAttribution(): a kernel that cannot be asked is told, and the flow goes on', async t => {
   const told: unknown[] = []
   const sockets = { find: () => failed(new Error('no netlink')) }
-  const attribute = openAttribution({ sockets, procRoot: '/nonexistent', failed: cause => void told.push(cause) })
+  const attribute = openAttribution({
+    sockets,
+    processes: allProcesses('/nonexistent'),
+    failed: cause => void told.push(cause),
+  })
   t.equal(await attribute(anywhere), undefined)
   t.match(told, [{ message: 'no netlink' }])
 })
@@ -128,7 +133,7 @@ t.test('openSocketTable(): finds a connection of this process, exactly', { skip:
   const client = createConnection(port, '127.0.0.1')
   await once(client, 'connect')
   const [source, destination] = [at('127.0.0.1', present(client.localPort)), at('127.0.0.1', port)]
-  const attribute = openAttribution({ sockets, procRoot: '/proc', failed })
+  const attribute = openAttribution({ sockets, processes: allProcesses('/proc'), failed })
   t.match(await attribute({ transport: 'tcp', source, destination }), {
     pid: process.pid,
     uid: 0,

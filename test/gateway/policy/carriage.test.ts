@@ -41,16 +41,16 @@ const carriages: readonly [string, Lists, Destination, Carriage][] = [
     { ...none, inspectTls: true },
   ],
   [
-    'a deny on a path makes TLS under tcp:// inspected',
+    'a deny on a path leaves of tcp:// what can be read: TLS is inspected, HTTP read, and nothing raw',
     { allow: ['tcp://a.test:443'], deny: ['a.test/x'] },
     connection('a.test'),
-    { ...none, inspectTls: true, raw: true },
+    { ...none, inspectTls: true, http: true },
   ],
   [
-    'a deny on an http path makes HTTP under tcp:// read',
+    'a deny on an http path leaves of tcp:// what can be read, and TLS as it is',
     { allow: ['tcp://a.test:80'], deny: ['http://a.test/x'] },
     connection('a.test', 80),
-    { ...none, http: true, raw: true },
+    { ...none, passTls: true, http: true },
   ],
   [
     'inspect none passes',

@@ -1,9 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
-import { narrow, withMode } from '../../../gateway/policy/compile.ts'
+import { withMode } from '../../../gateway/policy/compile.ts'
 import { decide } from '../../../gateway/policy/decide.ts'
-import type { Policy } from '../../../gateway/policy/policy.ts'
-import { address, connection, host, literal, name, policyOf, port, request } from './sample.ts'
+import { address, host, literal, name, policyOf, port } from './sample.ts'
 
 t.test('withMode(): the same rules in another mode, under another digest', async t => {
   const block = policyOf({ allow: ['a.test'], forbid: ['x.test'] })
@@ -14,121 +12,6 @@ t.test('withMode(): the same rules in another mode, under another digest', async
   t.match(decide(audit, name('x.test')), { verdict: 'deny', reason: 'forbidden' })
   t.match(decide(block, name('b.test')), { verdict: 'deny' }, 'the first is left as it was')
   t.equal(withMode(block, 'block'), block)
-})
-
-t.test('narrow(): P3: a flow passes only if both policies let it', async t => {
-  const platform = policyOf({ allow: ['**.acme.example', 'tcp://git.test:22'], deny: ['bad.acme.example'] })
-  const job = policyOf({ allow: ['GET https://npm.acme.example/lib/**', '**.evil.test', 'bad.acme.example'] })
-  const both = narrow(platform, job)
-  t.match(decide(both, name('npm.acme.example')), {
-    verdict: 'allow',
-    rule: 'allow[0] **.acme.example; job: allow[0] GET https://npm.acme.example/lib/**',
-  })
-  t.match(decide(both, request('GET https://npm.acme.example/lib/x')), { verdict: 'allow' })
-  t.match(decide(both, request('POST https://npm.acme.example/lib/x')), {
-    verdict: 'deny',
-    reason: 'method',
-    rule: 'job: allow[0] GET https://npm.acme.example/lib/**',
-  })
-  t.match(decide(both, name('x.evil.test')), { verdict: 'deny', reason: 'no-rule', rule: null })
-  t.match(decide(both, name('bad.acme.example')), {
-    verdict: 'deny',
-    reason: 'denied-by-rule',
-    rule: 'deny[0] bad.acme.example',
-  })
-  t.match(decide(both, connection('git.test', 22)), { verdict: 'deny', reason: 'no-rule' })
-})
-
-t.test(
-  'narrow(): P3: a job in audit does not loosen a platform in block, and one in block tightens one in audit',
-  async t => {
-    const platform = policyOf({ allow: ['a.test', 'b.test'] })
-    const job = policyOf({ mode: 'audit', allow: ['a.test', 'c.test'] })
-    const both = narrow(platform, job)
-    t.equal(both.mode, 'block')
-    t.match(decide(both, name('a.test')), { verdict: 'allow' })
-    t.match(decide(both, name('b.test')), { verdict: 'observe' })
-    t.match(decide(both, name('c.test')), { verdict: 'deny' })
-    const tightened = narrow(withMode(platform, 'audit'), withMode(job, 'block'))
-    t.equal(tightened.mode, 'block')
-    t.match(decide(tightened, name('b.test')), { verdict: 'deny' })
-    t.match(decide(tightened, name('c.test')), { verdict: 'observe' })
-  },
-)
-
-t.test('narrow(): P3: what a job adds never opens anything', async t => {
-  const openness = { deny: 0, observe: 1, allow: 2 } as const
-  const rules = fc.array(
-    fc.constantFrom(
-      'a.test',
-      '**.test',
-      'tls://a.test',
-      'tcp://a.test:443',
-      'GET a.test/x',
-      'wss://a.test',
-      'tcp://10.0.0.0/8:443',
-    ),
-    { maxLength: 4 },
-  )
-  const mode = fc.constantFrom('audit' as const, 'block' as const)
-  const destination = fc.constantFrom(
-    name('a.test'),
-    connection('a.test'),
-    request('GET https://a.test/x'),
-    request('POST https://a.test/'),
-    request('GET wss://a.test/'),
-    literal('10.0.0.1'),
-    connection('a.test', 443, 'udp'),
-  )
-  fc.assert(
-    fc.property(rules, rules, rules, mode, mode, destination, (allow, jobAllow, deny, one, other, to) => {
-      const platform = policyOf({ mode: one, allow })
-      const both = narrow(platform, policyOf({ mode: other, allow: jobAllow, deny }))
-      return openness[decide(both, to).verdict] <= openness[decide(platform, to).verdict]
-    }),
-    { numRuns: 3_000 },
-  )
-  t.pass('held for every generated pair')
-})
-
-t.test('narrow(): inspection wins where only one of the two asks for it', async t => {
-  const passing = policyOf({ allow: ['tls://a.test', 'tcp://b.test:443'] })
-  const reading = policyOf({ allow: ['GET a.test/x', 'b.test'] })
-  for (const both of [narrow(passing, reading), narrow(reading, passing)]) {
-    const inspected = { inspectTls: true, passTls: false, http: false, raw: false }
-    t.match(decide(both, connection('a.test')), { verdict: 'allow', carriage: inspected })
-    t.match(decide(both, connection('b.test')), { verdict: 'allow', carriage: inspected })
-  }
-})
-
-t.test('narrow(): two ways that have nothing in common are a denial', async t => {
-  const both = narrow(policyOf({ allow: ['https://a.test:8080'] }), policyOf({ allow: ['http://a.test:8080'] }))
-  t.match(decide(both, connection('a.test', 8080)), { verdict: 'deny', reason: 'protocol' })
-})
-
-function limit(maxRequestBytes: number): Policy {
-  return policyOf({ allow: [{ to: 'a.test', maxRequestBytes }] })
-}
-
-t.test('narrow(): the smaller limit holds', async t => {
-  t.match(decide(narrow(limit(10), limit(5)), request('PUT https://a.test/')), { maxRequestBytes: 5 })
-  t.match(decide(narrow(limit(5), limit(10)), request('PUT https://a.test/')), { maxRequestBytes: 5 })
-  t.match(decide(narrow(limit(5), policyOf({ allow: ['a.test'] })), request('PUT https://a.test/')), {
-    maxRequestBytes: 5,
-  })
-})
-
-t.test('narrow(): trust and private ranges are the platform’s; a job can only take ranges away', async t => {
-  const platform = policyOf({ private: ['10.0.0.0/8'], tls: { extraCa: ['/etc/ca.pem'] }, onLogFailure: 'allow' })
-  const silent = narrow(platform, policyOf({ tls: { extraCa: ['/evil.pem'] } }))
-  t.same(silent.tls.extraCa, ['/etc/ca.pem'])
-  t.equal(silent.onLogFailure, 'deny')
-  t.ok(silent.mayResolveTo(address('10.1.2.3')))
-  const tight = narrow(platform, policyOf({ private: ['10.1.0.0/16', '192.168.0.0/16'] }))
-  t.ok(tight.mayResolveTo(address('10.1.2.3')))
-  t.notOk(tight.mayResolveTo(address('10.2.0.1')))
-  t.notOk(tight.mayResolveTo(address('192.168.0.1')))
-  t.notOk(narrow(policyOf({}), policyOf({ private: ['10.0.0.0/8'] })).mayResolveTo(address('10.1.2.3')))
 })
 
 t.test(
