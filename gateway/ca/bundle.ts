@@ -10,6 +10,7 @@ import {
   planTrustEnvironment,
   renderJsonEnvironment,
   renderShellEnvironment,
+  unknownEnvironment,
   type EnvironmentChanges,
   type OuterEnvironment,
 } from './trust-environment.ts'
@@ -64,7 +65,7 @@ export async function writeTrust(directory: string, sources: TrustSources): Prom
       { authority: join(seenAt, 'ca.crt'), bundle, trustStore: join(seenAt, 'truststore.p12') },
       more.length > 0,
     ),
-    ...Object.fromEntries(Object.entries(settings.variables).map(([name, file]) => [name, join(seenAt, file)])),
+    ...settings.variables,
   }
 
   try {
@@ -80,7 +81,8 @@ export async function writeTrust(directory: string, sources: TrustSources): Prom
     throw new GatewayError('OUT_UNWRITABLE', `the trust files cannot be written to ${directory}`, { cause })
   }
 
-  const unset = Object.entries(environment).filter(([, value]) => value === null)
+  const isKnown = sources.environment !== unknownEnvironment
+  const unset = Object.entries(environment).filter(([, value]) => value === null && isKnown)
   const proxies = unset.map(([name]) => `${name} is taken out of the job's environment: the wire needs no proxy`)
   return {
     environment,

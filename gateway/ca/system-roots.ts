@@ -3,7 +3,7 @@ import { rootCertificates } from 'node:tls'
 import { parsePemCertificates } from './certificate.ts'
 
 /** Where distributions keep the roots that programs trust, the most common first. */
-const wellKnownBundles = [
+export const wellKnownBundles = [
   '/etc/ssl/certs/ca-certificates.crt', // Debian, Ubuntu, Alpine, Arch, Gentoo
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem', // Fedora, RHEL, Amazon Linux
   '/etc/pki/tls/certs/ca-bundle.crt', // older RHEL

@@ -60,6 +60,9 @@ export const proxyVariables = [
   'CARGO_HTTP_PROXY',
 ] as const
 
+/** Stands for an environment that nobody knows, as that of a container's build: proxies are taken out, in case there are any. */
+export const unknownEnvironment: OuterEnvironment = Object.fromEntries(proxyVariables.map(name => [name, '']))
+
 /**
  * The changes that make the job's toolchains trust the gateway, as far as variables can. Pure. `namesMore` says that the
  * bundle holds certificates beyond the system's and ours (a company's roots), so that the adding variables need it too.

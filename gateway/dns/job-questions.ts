@@ -1,4 +1,5 @@
 import type { Job } from '../jobs/job.ts'
+import { TokenBucket } from '../jobs/token-bucket.ts'
 import type { ProcessInfo } from '../record/event.ts'
 import { AttributionWindow, type Peer } from './attribution-window.ts'
 import { DnsBudget, type BudgetFigures } from './budget.ts'
@@ -12,7 +13,7 @@ import {
   type Window,
 } from './question-log.ts'
 import { rcode } from './rcode.ts'
-import { RecentReplies, replyAgain, type RecentReply } from './recent-replies.ts'
+import { RecentReplies, type RecentReply } from './recent-replies.ts'
 import { nextStep, refuse, type Judgement, type Step } from './step.ts'
 import type { Query } from './wire.ts'
 
@@ -37,6 +38,8 @@ export class JobQuestions {
   readonly recent = new RecentReplies()
   /** Questions that wait for their answer. */
   pending = 0
+  /** How many questions there may be; undefined when the job is alone. */
+  readonly #all: TokenBucket | undefined
   readonly #maxPending: number
   readonly #log: QuestionLog
   /** Names that a rule admits by a wildcard; over the budget they are refused. */
@@ -48,9 +51,15 @@ export class JobQuestions {
     this.job = job
     this.attribution = new AttributionWindow(job, now)
     this.#maxPending = limits.pending
+    this.#all = limits.all === undefined ? undefined : new TokenBucket(limits.all, now)
     this.#log = new QuestionLog(job, now, limits)
     this.#admitted = new DnsBudget(now)
     this.#refused = new DnsBudget(now)
+  }
+
+  /** Counts a message; false when the job has sent more than one of many jobs may. */
+  admits(): boolean {
+    return this.#all?.take() ?? true
   }
 
   /** The decision on a question, made once a second; undefined when the job asks, or waits for, more than any build does. */
@@ -69,8 +78,8 @@ export class JobQuestions {
   }
 
   /**
-   * The reply to a question in the very words of a moment ago, if the same process asks; what is counted is where the
-   * first of them was written. Undefined when it has to be looked at.
+   * The reply to a question in the very words of a moment ago, under that question's id, if the same process asks; what is
+   * counted is where the first of them was written. Undefined when it has to be looked at.
    */
   again(message: Buffer, peer: Peer, startedAt: number): RecentReply | undefined {
     // Port 0 gets no reply; a log that fails refuses what it let pass before.
@@ -80,7 +89,7 @@ export class JobQuestions {
     const process = this.attribution.find(peer)
     if (process instanceof Promise || process?.pid !== recent.line.process?.pid) return undefined
     countOn(recent.line, { startedAt, queryBytes: message.length, replyBytes: recent.reply.length })
-    return { ...recent, reply: replyAgain(recent.reply, message) }
+    return recent
   }
 
   /** Counts an answer that said the name does not exist, once per window. */

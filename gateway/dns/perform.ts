@@ -31,14 +31,7 @@ const clientTtl = { least: 5, most: 300 }
 export function perform(action: Action, upstream: UpstreamResolver, now: () => number): Outcome | Promise<Outcome> {
   switch (action.do) {
     case 'reply':
-      return {
-        rcode: action.rcode,
-        answer: action.answer,
-        ttl: localTtl,
-        error: action.error,
-        failure: undefined,
-        source: 'local',
-      }
+      return replied(action)
     case 'address':
     case 'no-record': {
       const existence = upstream.exists(action.host)
@@ -53,6 +46,11 @@ export function perform(action: Action, upstream: UpstreamResolver, now: () => n
     default:
       return action satisfies never
   }
+}
+
+/** The outcome of an answer that is made here. */
+export function replied({ rcode: code, answer, error }: Extract<Action, { do: 'reply' }>): Outcome {
+  return { rcode: code, answer, ttl: localTtl, error, failure: undefined, source: 'local' }
 }
 
 function fromExistence(
@@ -103,6 +101,7 @@ const infoCodes: Partial<Record<ErrorCode, number>> = {
   UPSTREAM_TIMEOUT: infoCode.networkError,
   UPSTREAM_UNREACHABLE: infoCode.networkError,
   LIMIT_REACHED: infoCode.rateLimited,
+  JOB_LIMIT: infoCode.rateLimited,
 }
 
 /** Gives the name its address; out of addresses is a failure of ours, and says so. */

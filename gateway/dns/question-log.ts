@@ -1,4 +1,5 @@
 import type { Job } from '../jobs/job.ts'
+import { TokenBucket, type Rate } from '../jobs/token-bucket.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { FlowEvent, ProcessInfo } from '../record/event.ts'
 import type { Step } from './step.ts'
@@ -48,6 +49,8 @@ export interface QuestionLimits {
   readonly reserve: number
   /** Questions that wait for their answer at the same time. */
   readonly pending: number
+  /** Questions of any kind, repeats included: what one job may have of a gateway that serves many. Absent: no limit. */
+  readonly all?: Rate
 }
 
 /** More than any build asks. */
@@ -63,16 +66,12 @@ export class QuestionLog {
   readonly #job: Job
   readonly #now: () => number
   readonly #windows = new Map<string, Window>()
-  readonly #limits: QuestionLimits
-  #allowance: number
-  #refilledAt: number
+  readonly #allowance: TokenBucket
 
   constructor(job: Job, now: () => number, limits: QuestionLimits) {
     this.#job = job
     this.#now = now
-    this.#limits = limits
-    this.#allowance = limits.reserve
-    this.#refilledAt = now()
+    this.#allowance = new TokenBucket({ perSecond: limits.perSecond, burst: limits.reserve }, now)
   }
 
   /** The window that `key` falls into; undefined when it has to be opened (after `admits()`). */
@@ -84,13 +83,7 @@ export class QuestionLog {
 
   /** Takes one new question from the allowance; false when it is used up. */
   admits(): boolean {
-    const now = this.#now()
-    const { perSecond, reserve } = this.#limits
-    this.#allowance = Math.min(reserve, this.#allowance + ((now - this.#refilledAt) * perSecond) / 1_000)
-    this.#refilledAt = now
-    if (this.#allowance < 1) return false
-    this.#allowance -= 1
-    return true
+    return this.#allowance.take()
   }
 
   /** Opens the window of `key`; what was counted in the one before is written. */

@@ -3,10 +3,11 @@ import type { ProcessInfo } from '../record/event.ts'
 import type { Peer } from './attribution-window.ts'
 import type { BudgetFigures } from './budget.ts'
 import { JobQuestions } from './job-questions.ts'
-import { failed, perform, settle, type Outcome, type Source } from './perform.ts'
+import { failed, perform, replied, settle, type Outcome, type Source } from './perform.ts'
 import type { Facts, QuestionLimits, Window } from './question-log.ts'
 import { rcode, renderRcode } from './rcode.ts'
 import { renderRecordType } from './record-type.ts'
+import { replyAgain } from './recent-replies.ts'
 import { renderFault, renderReply, replyLimit } from './reply.ts'
 import type { Judgement } from './step.ts'
 import type { UpstreamResolver } from './upstream.ts'
@@ -56,10 +57,14 @@ export class Responder {
     const job = this.#options.jobFor(peer.address)
     if (job === undefined) return refuseStranger(message, readMessage(message, peer))
     const questions = this.#questionsOf(job)
+    if (!questions.admits()) {
+      const flood = readMessage(message, peer)
+      return flood.kind === 'query' ? this.#overrun(questions, flood.query, peer, startedAt, 'JOB_LIMIT') : undefined
+    }
     const again = questions.again(message, peer, startedAt)
     if (again !== undefined) {
       this.#options.onAnswer(again.source, this.#options.now() - startedAt)
-      return again.reply
+      return replyAgain(again.reply, message)
     }
     const reading = readMessage(message, peer)
     return reading.kind === 'query'
@@ -124,7 +129,18 @@ export class Responder {
     questions.pending -= 1
     window.pending -= 1
     // Not there any more: the server was stopped, and the question written, in the meantime.
-    return this.#waiting.delete(question) ? this.#finish(question, done, found) : undefined
+    if (!this.#waiting.delete(question)) return undefined
+    const isCurrent = window.policy === questions.job.policy
+    return isCurrent ? this.#finish(question, done, found) : this.#finishAnew(question, done, found)
+  }
+
+  /** Asked outside under one policy, it is answered under another: what is denied now gets no address (bypass N19). */
+  #finishAnew(question: Question, asked: Outcome, process: ProcessInfo | undefined): Buffer {
+    const { questions, query, peer, startedAt } = question
+    const opened = questions.open(query)
+    if (opened === undefined) return this.#overrun(questions, query, peer, startedAt)
+    const { action } = opened.window.step
+    return this.#finish({ ...question, ...opened }, action.do === 'reply' ? replied(action) : asked, process)
   }
 
   #finish(question: Question, performed: Outcome, process: ProcessInfo | undefined): Buffer {
@@ -148,14 +164,20 @@ export class Responder {
   }
 
   /** More new questions, or more waiting ones, than any build has: SERVFAIL, and one line a second that counts them. */
-  #overrun(questions: JobQuestions, query: Query, peer: Peer, startedAt: number): Buffer {
-    const outcome = settle(failed('LIMIT_REACHED', 'local'), questions.job, '')
+  #overrun(
+    questions: JobQuestions,
+    query: Query,
+    peer: Peer,
+    startedAt: number,
+    error: 'LIMIT_REACHED' | 'JOB_LIMIT' = 'LIMIT_REACHED',
+  ): Buffer {
+    const outcome = settle(failed(error, 'local'), questions.job, '')
     const reply = renderReply(query, outcome, replyLimit(peer.transport, query.edns))
     const facts: Facts = {
       rcode: renderRcode(outcome.rcode),
       verdict: 'deny',
       reason: 'dns-budget',
-      error: 'LIMIT_REACHED',
+      error,
     }
     const answered = { startedAt, queryBytes: query.message.length, replyBytes: reply.length }
     questions.recordNameless(facts, undefined, answered)

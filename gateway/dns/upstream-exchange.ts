@@ -43,6 +43,7 @@ export class UpstreamExchange implements Disposable {
   #preferred = 0
   #tcp = 0
   #ticking: NodeJS.Timeout | undefined
+  #disposed = false
 
   constructor(addresses: readonly ResolverAddress[], patience: Patience, now: () => number) {
     this.#resolvers = addresses.map(address => ({ address, udp: new UpstreamUdp(address, now), edns: true }))
@@ -50,10 +51,16 @@ export class UpstreamExchange implements Disposable {
     this.#now = now
   }
 
-  /** Calls back once, within `deadlineMs`, never before it returns. */
+  /** Calls back once, within `deadlineMs`, never before it returns; at once when this was disposed. */
   ask(question: UpstreamQuestion, onDone: (exchanged: Exchanged) => void): void {
-    if (this.#running.size >= maxExchanges) {
-      queueMicrotask(() => onDone({ kind: 'failure', code: 'LIMIT_REACHED', rcode: undefined }))
+    // Whoever hears that its question failed may go on to the next one: that must open nothing any more.
+    const refused = this.#disposed
+      ? 'UPSTREAM_UNREACHABLE'
+      : this.#running.size >= maxExchanges
+        ? 'LIMIT_REACHED'
+        : null
+    if (refused !== null) {
+      queueMicrotask(() => onDone({ kind: 'failure', code: refused, rcode: undefined }))
       return
     }
     const exchange: Exchange = new Exchange(question, {
@@ -75,6 +82,7 @@ export class UpstreamExchange implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true
     clearInterval(this.#ticking)
     for (const exchange of this.#running) exchange.stop()
     for (const { udp } of this.#resolvers) udp[Symbol.dispose]()
@@ -142,6 +150,7 @@ class Exchange {
   }
 
   #try(): void {
+    if (this.#ended) return
     const { resolvers, patience, first } = this.#options
     const index = (first + this.#tried) % resolvers.length
     const resolver = resolvers[index]

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
 import type { Job } from '../jobs/job.ts'
 import type { Address } from '../net/address.ts'
+import type { Hostname } from '../net/hostname.ts'
 import type { Port } from '../net/port.ts'
 import type { Decision, Destination, Host } from '../policy/decision.ts'
 import type { FlowEvent, OpenFlow, ProcessInfo } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
+import type { Opening } from './opening.ts'
 
 /** One accepted connection, and what is known of it before its first byte. */
 export interface Connection {
@@ -27,6 +29,13 @@ export interface Connection {
 /** The address that was dialled without a name, as a further fact of a connection. */
 export function literalOf({ literal }: Connection): { readonly literal?: Address } {
   return literal === undefined ? {} : { literal }
+}
+
+/** The name that a TLS hello asks for, as a further fact, when it is not the one that was dialled. */
+export function askedOf({ host }: Connection, opening: Opening): { readonly asked?: Hostname } {
+  if (opening.kind !== 'tls' || opening.hello.serverName.kind !== 'name') return {}
+  const asked = opening.hello.serverName.host
+  return asked === host ? {} : { asked }
 }
 
 /** Opens the record of a connection that is not (or not yet) HTTP. */

@@ -5,16 +5,21 @@ import type { ErrorCode } from '../errors.ts'
 import { defaultHttpLimits, type HttpLimits } from '../http/context.ts'
 import type { Job, JobSocket } from '../jobs/job.ts'
 import { parseAddress } from '../net/address.ts'
+import { TokenBucket, type Rate } from '../jobs/token-bucket.ts'
 import { parsePort, type Port } from '../net/port.ts'
 import type { Host } from '../policy/decision.ts'
+import { Lru } from '../upstream/lru.ts'
 import type { Origins } from '../upstream/origins.ts'
 import type { Denied, Dialled, DialTarget } from '../upstream/outside.ts'
+import { RefusedConnections } from './refused-connections.ts'
 import { Terminator } from './terminate.ts'
 
 /** Bounds of one job's connections. */
 export interface DoorLimits {
   /** Open at once. */
   readonly maxConnections: number
+  /** New ones, where a gateway serves many jobs; absent: as many as come. */
+  readonly newConnections?: Rate
   /** TLS handshakes in flight at once; more wait for their turn. */
   readonly maxHandshakes: number
   /** An allowed client's first byte, in milliseconds; clients that connect ahead of need send late. */
@@ -48,6 +53,8 @@ const defaultLimits: DoorLimits = {
   quietMs: 500,
 }
 
+/** Endpoints remembered as passed, or nearly; a job that makes up more of them has the oldest inspected again. */
+const mostDistrusted = 1_024
 /** Connections that were reset are written down at once; this only bounds what should not happen, in milliseconds. */
 const endMs = 2_000
 
@@ -82,10 +89,13 @@ export class Door implements Disposable {
   readonly onHandshake: (outcome: 'completed' | ErrorCode) => void
   readonly onFault: (cause: unknown) => void
   readonly endpointsOf: (socket: Socket) => JobSocket | undefined
+  /** What the limits turned away. */
+  readonly refused: RefusedConnections
+  readonly #newConnections: TokenBucket | undefined
   readonly #open = new Set<Socket>()
   readonly #work = new Set<Promise<unknown>>()
   readonly #ending = new AbortController()
-  readonly #passed = new Set<string>()
+  readonly #distrust = new Lru<string, 'yes' | 'maybe'>(mostDistrusted)
 
   constructor(options: DoorOptions) {
     this.job = options.job
@@ -99,11 +109,20 @@ export class Door implements Disposable {
     this.onHandshake = options.onHandshake ?? (() => {})
     this.onFault = options.onFault
     this.endpointsOf = options.endpointsOf ?? endpointsOf
+    this.refused = new RefusedConnections(options.job)
+    const { newConnections } = this.limits
+    this.#newConnections =
+      newConnections === undefined ? undefined : new TokenBucket(newConnections, () => performance.now())
   }
 
   /** Connections open now. */
   get connections(): number {
     return this.#open.size
+  }
+
+  /** Counts a new connection; false when the job opens more than one of many jobs may. */
+  mayConnect(): boolean {
+    return this.#newConnections?.take() ?? true
   }
 
   /** Counts a connection until it closes. False when the job has too many; it is then not counted. */
@@ -154,19 +173,27 @@ export class Door implements Disposable {
     await Promise.race([Promise.all(this.#work), late])
   }
 
-  /** Audit mode: remembers that a client of this endpoint refused our certificate. */
-  passFromNowOn(host: Host, port: Port): void {
-    this.#passed.add(`${host} ${port}`)
+  /**
+   * Audit mode: takes note of how a client of this endpoint took our certificate. True when connections to it pass from now
+   * on: it was refused, or seems to have been for the second time.
+   */
+  learn(host: Host, port: Port, distrust: 'yes' | 'maybe' | 'no'): boolean {
+    if (distrust === 'no') return false
+    const key = `${host} ${port}`
+    const isPassed = distrust === 'yes' || this.#distrust.get(key) !== undefined
+    this.#distrust.set(key, isPassed ? 'yes' : 'maybe')
+    return isPassed
   }
 
   /** Audit mode: did a client of this endpoint refuse our certificate before? */
   isPassed(host: Host, port: Port): boolean {
-    return this.job.policy.mode === 'audit' && this.#passed.has(`${host} ${port}`)
+    return this.job.policy.mode === 'audit' && this.#distrust.get(`${host} ${port}`) === 'yes'
   }
 
   [Symbol.dispose](): void {
     // A reset, so that the kernel keeps nothing to send again to a job that may be gone.
     for (const socket of this.#open) socket.resetAndDestroy()
+    this.refused[Symbol.dispose]()
     this.#ending.abort()
   }
 }

@@ -4,14 +4,15 @@ import type { HttpContext } from '../http/context.ts'
 import { relayHttp2 } from '../http/h2-relay.ts'
 import { relayHttp1 } from '../http/relay.ts'
 import type { Decision, Host } from '../policy/decision.ts'
-import { hasForbiddenParts } from '../policy/forbidden-parts.ts'
 import type { FlowEvent } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { Alpn, Contact, UpstreamPool } from '../upstream/pool.ts'
 import { isDistrust } from './alert.ts'
 import { carry } from './carry.ts'
+import { mayPassUnread } from './choose.ts'
 import type { ClientHello } from './client-hello.ts'
 import { literalOf, openRecord, type Connection } from './connection.ts'
+import { distrust } from './distrust.ts'
 import type { Door } from './door.ts'
 import { ObservedJob } from './observed-job.ts'
 
@@ -32,8 +33,8 @@ export async function inspect(
   const contact = await contactOrigin(pool, offeredAlpn(hello), connection.signal)
   if (connection.signal.aborted) return recordAlone(connection, decision, 'CLIENT_ABORTED')
   if (contact instanceof GatewayError && mayPassUnread(connection) && clientMayKnowBetter(contact)) {
-    const unread = Buffer.alloc(0)
-    return carry(connection, { protocol: 'tls', decision, error: contact.code, unread }, door)
+    const opening = { kind: 'tls', hello } as const
+    return carry(connection, { protocol: 'tls', decision, error: contact.code, opening, unread: Buffer.alloc(0) }, door)
   }
   const refusal = 'alpn' in contact ? undefined : contact
   const alpn = 'alpn' in contact ? mirrored(hello, contact.alpn) : preferredAlpn(hello)
@@ -56,11 +57,16 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
   const { socket, flow, port } = connection
   const job = new ObservedJob(connection.job)
   let fault: GatewayError['code'] = 'CLIENT_ABORTED'
+  let isComplete = false
   let hasSpoken = false
+  let since = performance.now()
   try {
     const byName = answer.hello.serverName.kind === 'name'
     const client = await door.terminator.terminate(socket, { host: answer.host, byName, alpn: answer.alpn })
     door.onHandshake('completed')
+    isComplete = true
+    since = performance.now()
+    const heard = socket.bytesRead
     // In TLS 1.3 a client may judge our certificate after its own last message: the alert then comes here.
     client.on('error', cause => {
       if (isDistrust(cause)) fault = 'CLIENT_REFUSED_CA'
@@ -76,22 +82,24 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
       inspected: true,
       upstream: answer.pool,
       limits: door.httpLimits,
+      crowd: door.connections,
       ...literalOf(connection),
       track: work => door.track(work),
       ...(answer.refusal === undefined ? {} : { refusal: answer.refusal }),
     }
     await relay(client, context)
-    hasSpoken = client.bytesRead > 0
+    hasSpoken = client.bytesRead > 0 || socket.bytesRead > heard
   } catch (cause) {
     if (!(cause instanceof GatewayError)) throw cause
     fault = cause.code
     door.onHandshake(fault)
   }
   if (job.flows > 0) return
-  // Node's own client, for one, closes without an alert: in audit no second request may break for it. But whoever has
-  // said anything behind the handshake trusts us, even if it was no request.
-  const isPassed = !hasSpoken && answer.refusal === undefined && mayPassUnread(connection)
-  if (isPassed) door.passFromNowOn(answer.host, port)
+  // In audit the build must go on: what it tries again passes.
+  const isPassed =
+    answer.refusal === undefined &&
+    mayPassUnread(connection) &&
+    door.learn(answer.host, port, distrust({ fault, isComplete, hasSpoken, afterMs: performance.now() - since }))
   await recordAlone(connection, answer.decision, fault, isPassed ? { event: 'inspection-bypassed' } : {})
 }
 
@@ -140,9 +148,4 @@ export function preferredAlpn(hello: ClientHello): Alpn | undefined {
 /** The origin failed in a way that the client itself might not mind: it has roots, pins or certificates of its own. */
 function clientMayKnowBetter(fault: GatewayError): boolean {
   return fault.code === 'UPSTREAM_CERTIFICATE' || fault.code === 'UPSTREAM_TLS'
-}
-
-/** In audit nothing breaks, so what cannot be opened is passed; but not past a `forbid` rule that must be read for. */
-function mayPassUnread({ job, host, port }: Connection): boolean {
-  return job.policy.mode === 'audit' && !hasForbiddenParts(job.policy, host, port)
 }

@@ -28,6 +28,10 @@ export class ObservedJob implements Job {
     return this.#job.policy
   }
 
+  onPolicyChange(look: () => void): Disposable {
+    return this.#job.onPolicyChange(look)
+  }
+
   get address(): Address {
     return this.#job.address
   }

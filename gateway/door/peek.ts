@@ -44,11 +44,17 @@ export function peek(socket: Socket, limits: PeekLimits): Promise<Peeked> {
       }
       if (seen.length < need) return
       const read = readOpening(seen.bytes)
-      if (read.kind !== 'incomplete' || seen.length > maxHelloBytes) return finish()
+      if (read.kind !== 'incomplete') return settle(read)
+      if (seen.length > maxHelloBytes) return finish()
       need = read.need
     }
 
+    /** No more bytes come, or none that are waited for. */
     function finish(): void {
+      settle(settleOpening(seen.bytes))
+    }
+
+    function settle(opening: Opening): void {
       clearTimeout(timer)
       socket.off('readable', look)
       socket.off('end', finish)
@@ -56,7 +62,7 @@ export function peek(socket: Socket, limits: PeekLimits): Promise<Peeked> {
       const bytes = seen.bytes
       const canPutBack = !socket.destroyed && !socket.readableEnded
       if (bytes.length > 0 && canPutBack) socket.unshift(bytes)
-      resolve({ opening: settleOpening(bytes), unread: canPutBack ? Buffer.alloc(0) : bytes })
+      resolve({ opening, unread: canPutBack ? Buffer.alloc(0) : bytes })
     }
   })
 }

@@ -8,7 +8,7 @@ import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 import { alertFor, renderAlert } from './alert.ts'
 import type { ClientHello } from './client-hello.ts'
-import { literalOf, openRecord, type Connection } from './connection.ts'
+import { askedOf, literalOf, openRecord, type Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { preferredAlpn, terminateAndRelay } from './inspect.ts'
 import { ObservedJob } from './observed-job.ts'
@@ -48,7 +48,7 @@ export async function refuse(connection: Connection, opening: Opening, denied: D
     }
   }
   sendAlert(socket, alertFor(denied.reason))
-  using _flow = await openRecord(connection, 'tls', denied)
+  using _flow = await openRecord(connection, 'tls', denied, askedOf(connection, opening))
 }
 
 /** The name in the hello, so that the client accepts our answer as an answer of the server it asked for. */
@@ -97,5 +97,5 @@ function sendAlert(socket: Socket, description: number): void {
 function noOrigin(host: Host, port: Port, scheme: 'https' | 'http'): UpstreamPool {
   const refused = (): Promise<never> =>
     Promise.reject(new GatewayError('UPSTREAM_UNREACHABLE', `a refused connection has no origin: ${host}`))
-  return { host, port, scheme, contact: refused, acquire: refused, release: () => {} }
+  return { host, port, scheme, contact: refused, take: () => undefined, acquire: refused, release: () => {} }
 }

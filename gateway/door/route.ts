@@ -6,17 +6,16 @@ import type { JobSocket } from '../jobs/job.ts'
 import type { Port } from '../net/port.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, Host } from '../policy/decision.ts'
-import { hasForbiddenParts } from '../policy/forbidden-parts.ts'
 import type { ProcessInfo } from '../record/event.ts'
 import { carry } from './carry.ts'
+import { chooseStep } from './choose.ts'
 import { literalOf, openRecord, type Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { inspect } from './inspect.ts'
 import { ObservedJob } from './observed-job.ts'
-import type { Opening } from './opening.ts'
 import { peek, type PeekLimits, type Peeked } from './peek.ts'
 import { refuse } from './refuse.ts'
-import { nextStep, type Step } from './step.ts'
+import type { Step } from './step.ts'
 
 const dnsPort = 53
 /** One for all: without it each abort would make an exception of its own, stack and all. */
@@ -33,13 +32,16 @@ export async function handleConnection(socket: Socket, door: Door): Promise<void
   const ends = door.endpointsOf(socket)
   if (ends === undefined) return void socket.destroy()
   if (ends.source.address !== door.job.address) return turnAway(socket, ends, door)
-  if (ends.destination.port === dnsPort) return door.serveDnsTcp(socket)
+  const { address, port } = ends.destination
+  const name = door.job.names.lookup(address)
+  const host = name?.host ?? address
+  if (!door.mayConnect()) return refuseOver(socket, host, port, door)
+  if (port === dnsPort) return door.serveDnsTcp(socket)
+  if (!door.admit(socket)) return refuseOver(socket, host, port, door)
 
   const client = new AbortController()
   socket.once('close', () => client.abort(gone))
-  const name = door.job.names.lookup(ends.destination.address)
-  using _held = name === undefined ? undefined : door.job.names.hold(ends.destination.address)
-  const { address, port } = ends.destination
+  using _held = name === undefined ? undefined : door.job.names.hold(address)
   const connection: Connection = {
     socket,
     job: door.job,
@@ -47,7 +49,7 @@ export async function handleConnection(socket: Socket, door: Door): Promise<void
       name === undefined
         ? { kind: 'address', transport: 'tcp', address, port }
         : { kind: 'endpoint', transport: 'tcp', host: name.host, port },
-    host: name?.host ?? address,
+    host,
     port,
     literal: name === undefined ? address : undefined,
     flow: name?.flow ?? door.job.newFlowId(),
@@ -55,23 +57,12 @@ export async function handleConnection(socket: Socket, door: Door): Promise<void
     signal: client.signal,
   }
 
-  if (!door.admit(socket)) {
-    socket.resetAndDestroy()
-    using _flow = await openRecord(connection, 'tcp', undefined, { error: 'LIMIT_REACHED' })
-    return
-  }
-  const decision = decideEndpoint(connection)
-  const peeked = await look(connection, decision, door)
-  const step = nextStep({
-    decision,
-    host: connection.host,
-    isLiteral: connection.literal !== undefined,
-    opening: peeked.opening,
-    isAudit: door.job.policy.mode === 'audit',
-    isPassedHost: door.isPassed(connection.host, connection.port),
-    mustRead: mustBeRead(connection, peeked.opening),
-    ...otherName(connection, peeked.opening),
-  })
+  const { policy } = door.job
+  const before = decideEndpoint(connection)
+  const peeked = await look(connection, before, door)
+  // Clients may take their time, and the policy may have changed meanwhile.
+  const decision = door.job.policy === policy ? before : decideEndpoint(connection)
+  const step = chooseStep(connection, peeked.opening, decision, door)
   await obey(step, { connection, decision, peeked }, door)
 }
 
@@ -96,7 +87,7 @@ async function obey(step: Step, { connection, decision, peeked }: Routed, door: 
     case 'inspect':
       return inspect(connection, step.hello, decision, door)
     case 'splice':
-      return carry(connection, { ...step, decision, unread: peeked.unread }, door)
+      return carry(connection, { ...step, decision, ...peeked }, door)
     case 'relay':
       return relayPlain(connection, decision, door)
     case 'refuse':
@@ -115,21 +106,6 @@ async function obey(step: Step, { connection, decision, peeked }: Routed, door: 
 /** A log that cannot be written lets nothing new through; else the policy decides on the name, or on the address. */
 function decideEndpoint({ job, destination }: Connection): Decision {
   return job.recordFailed ? { verdict: 'deny', reason: 'log-failure', rule: null } : decide(job.policy, destination)
-}
-
-/** In audit a connection may go on under another name than it was dialled by: `forbid` must hold for that name too. */
-function otherName({ job, host, port }: Connection, opening: Opening): { readonly otherName?: Decision } {
-  if (opening.kind !== 'tls' || opening.hello.serverName.kind !== 'name') return {}
-  const asked = opening.hello.serverName.host
-  if (asked === host) return {}
-  return { otherName: decide(job.policy, { kind: 'endpoint', transport: 'tcp', host: asked, port }) }
-}
-
-/** Forbidden parts of the host that was dialled, or of the one that TLS asks for, are looked for in each request. */
-function mustBeRead({ job, host, port }: Connection, opening: Opening): boolean {
-  const hosts = new Set<Host>([host])
-  if (opening.kind === 'tls' && opening.hello.serverName.kind === 'name') hosts.add(opening.hello.serverName.host)
-  return [...hosts].some(one => hasForbiddenParts(job.policy, one, port))
 }
 
 /** Looks at the first bytes for as long as they can change anything. */
@@ -167,6 +143,12 @@ async function relayPlain(connection: Connection, decision: Decision, door: Door
   await relayHttp1(connection.socket, context)
   if (job.flows > 0) return
   using _flow = await openRecord(connection, 'tcp', decision, { error: 'CLIENT_ABORTED' })
+}
+
+/** More than the job may have: nothing of it is looked at, and nobody is looked for behind it. */
+function refuseOver(socket: Socket, host: Host, port: Port, door: Door): void {
+  socket.resetAndDestroy()
+  door.refused.count(host, port)
 }
 
 /** Somebody who is not the job, on the job's wire. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.ts'
 import type { OpenFlow } from '../record/event.ts'
+import { spent } from '../upstream/spent-buffers.ts'
 
 /** The two ends of a connection that is carried as it is; the splice owns both. */
 export interface Ends {
@@ -62,6 +63,7 @@ export async function splice(ends: Ends, flow: OpenFlow): Promise<ErrorCode | un
 function copy(from: Socket, to: Socket, onBytes: (count: number) => void): void {
   from.on('data', (chunk: Buffer) => {
     onBytes(chunk.length)
+    spent(chunk.length)
     if (!to.write(chunk)) from.pause()
   })
   to.on('drain', () => from.resume())

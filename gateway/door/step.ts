@@ -89,7 +89,7 @@ function tlsStep(situation: Situation, hello: ClientHello): Step {
   return unwanted(situation, 'protocol')
 }
 
-/** Where an observed endpoint has parts that are forbidden, it is read or refused. What a `tcp://` rule allows, it allows. */
+/** Where an observed endpoint has parts that are forbidden, it is read or refused; of an allowed one the policy has seen to it. */
 function usableCarriage(decision: Exclude<Decision, Denied>, mustRead: boolean): Carriage {
   return decision.verdict === 'observe' && mustRead
     ? { ...decision.carriage, raw: false, passTls: false }

@@ -68,6 +68,8 @@ export class Terminator {
       if (server === undefined || socket.destroyed) throw new GatewayError('CLIENT_ABORTED', 'the client is gone')
       const client = await this.#handshake(socket, server)
       client.allowHalfOpen = true
+      // Node leaves a connection open whose TLS is broken, and nothing can be read from any more.
+      client.on('error', () => client.destroy())
       assertName(client, as)
       return client
     } catch (cause) {

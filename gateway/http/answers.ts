@@ -85,6 +85,7 @@ function refuseDns(it: Conversation): boolean {
 }
 
 function upgraded(it: Conversation): void {
+  if (it.exchange !== undefined) it.exchange.isUpgraded = true
   if (it.exchange?.isWebSocket === true) it.exchange.flow.note({ protocol: 'websocket' })
   spliceClient(it)
 }

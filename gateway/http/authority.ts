@@ -30,6 +30,30 @@ export function parseAuthority(raw: string): Authority | undefined {
   return port === undefined ? undefined : { host, port }
 }
 
+/** Whether `authority`, as sent, is this very place: the host, and the port where it names one. Absent is no other place. */
+export function isOwnAuthority(
+  { host, port }: { readonly host: Host; readonly port: Port },
+  authority: string | undefined,
+): boolean {
+  // The spelling nearly every request has.
+  if (authority === undefined || authority === host) return true
+  const parsed = parseAuthority(authority)
+  return parsed !== undefined && parsed.host === host && (parsed.port ?? port) === port
+}
+
+/**
+ * The place that a careless server may take this for, where `parseAuthority` sees none: behind a scheme and userinfo,
+ * before an empty or impossible port or whatever else follows. Only ever used to refuse more.
+ */
+export function guessAuthority(raw: string): Authority | undefined {
+  const exact = parseAuthority(raw)
+  if (exact !== undefined) return exact
+  const place = raw.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, '').replace(/^.*@/, '')
+  const [, text = '', digits = ''] = /^\s*(\[[^\]]*\]|[^\s:/?#\\,;]*)(?::0*([0-9]{1,5})(?![0-9]))?/.exec(place) ?? []
+  const named = parseAuthority(text.replace(/\.+$/, ''))
+  return named === undefined ? undefined : { host: named.host, port: parsePort(Number(digits)) }
+}
+
 function parseV6(literal: string): Host | undefined {
   return literal.includes(':') ? parseAddress(literal) : undefined
 }

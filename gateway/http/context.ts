@@ -15,6 +15,8 @@ export interface HttpLimits {
   readonly idleMs: number
   /** Without a byte in either direction while a request, response or tunnel is open, in milliseconds. */
   readonly stallMs: number
+  /** An HTTP/2 connection that is being closed is asked for a sign of life this often, in milliseconds. */
+  readonly aliveMs: number
   /** Until the origin is connected and verified, in milliseconds. */
   readonly connectMs: number
   /** Bytes of a request head. */
@@ -35,6 +37,7 @@ export const defaultHttpLimits: HttpLimits = {
   headMs: 10_000,
   idleMs: 120_000,
   stallMs: 3_600_000,
+  aliveMs: 30_000,
   connectMs: 30_000,
   maxRequestHead: 65_536,
   maxResponseHead: 262_144,
@@ -62,6 +65,8 @@ export interface HttpContext {
   /** The connection is refused as a whole, or its origin cannot be reached: answer the first request with the sentence. */
   readonly refusal?: Denied | GatewayError
   readonly limits: HttpLimits
+  /** Connections that the job had open when this one came, itself included; default 1. */
+  readonly crowd?: number
   /** Told of what goes on when the client's connection is closed; it never rejects. */
   readonly track?: (work: Promise<unknown>) => void
 }

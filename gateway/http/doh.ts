@@ -1,4 +1,5 @@
 import { parseHostname } from '../net/hostname.ts'
+import { loosePath } from '../net/path.ts'
 
 /** Where DNS over HTTPS lives by convention (RFC 8484 templates), with or without the id of a client behind it. Nothing else does. */
 const customary = /\/dns-query(?:\/[^/]*)?$/i
@@ -20,7 +21,7 @@ const jsonParameters: ReadonlySet<string> = new Set([
  */
 export function asksForDns(path: string, target: string): boolean {
   // Whatever its body claims to be: by the time an answer shows what it was, the question is out.
-  if (customary.test(path)) return true
+  if (customary.test(path) || customary.test(loosePath(path))) return true
   const queryAt = target.indexOf('?')
   if (queryAt < 0) return false
   const text = target.slice(queryAt + 1)

@@ -1,12 +1,14 @@
 import { type ErrorCode, GatewayError } from '../errors.ts'
-import type { DenyReason } from '../policy/decision.ts'
+import { overLimit, policyChanged } from '../jobs/flow-cuts.ts'
+import type { Decision, DenyReason } from '../policy/decision.ts'
 import type { FlowEvent, OpenFlow } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamConnection } from '../upstream/pool.ts'
 import type { HttpContext } from './context.ts'
 import type { RequestHead } from './head.ts'
-import { type Judged, mayCarryDns } from './judge.ts'
+import { bodyLimit, type Judged, judgeRequest, mayCarryDns, refuseUnread } from './judge.ts'
 import type { RefusedRequest } from './refusal.ts'
+import { requestFacts } from './request-facts.ts'
 
 /** Methods that may be sent again when nothing came back (RFC 9110 §9.2.2). */
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
@@ -20,7 +22,7 @@ export class Exchange {
   readonly mayUpgrade: boolean
   readonly isWebSocket: boolean
   /** Bytes of payload that may be sent. */
-  readonly maxRequestBytes: number
+  maxRequestBytes: number
   /** The connection ends with this exchange. */
   closeAfter: boolean
   /** The whole request as it was sent, while it may be sent again. */
@@ -35,9 +37,13 @@ export class Exchange {
   clientEnded = false
   /** The last byte of the answer has been handed to the client. */
   complete = false
+  /** The origin has agreed to another protocol, and may speak it. */
+  isUpgraded = false
+  /** It was under way when the policy changed, and the new one refuses it. */
+  isCut = false
   readonly #context: HttpContext
   readonly #head: RequestHead
-  readonly #judged: Judged
+  #judged: Judged
   readonly #authority: string | undefined
   #closed = false
   #isBroken = false
@@ -58,7 +64,7 @@ export class Exchange {
     this.isIdempotent = idempotent.has(head.method)
     this.mayUpgrade = head.upgrade === 'websocket' || head.upgrade === 'other'
     this.isWebSocket = head.upgrade === 'websocket'
-    this.maxRequestBytes = decision.verdict === 'allow' ? (decision.maxRequestBytes ?? Infinity) : Infinity
+    this.maxRequestBytes = bodyLimit(decision)
     this.closeAfter = head.close || (head.minor === 0 && !head.keepAlive)
     this.flow = context.job.openFlow(facts(context, head, judged, connection))
     if (connection !== undefined) this.#noteAddress(connection)
@@ -89,10 +95,23 @@ export class Exchange {
       scheme: this.#head.upgrade === 'websocket' ? this.#judged.scheme : scheme,
       host,
       port,
-      ...(this.#head.method !== '' && { method: this.#head.method }),
+      ...(this.#head.method !== '' && { method: this.#judged.method ?? this.#head.method }),
       ...(path !== undefined && { path }),
       ...(this.#judged.decision.reason === 'host-mismatch' && authority !== undefined && { authority }),
     }
+  }
+
+  /** Decides it again by the policy in force, whose word and limit hold from here on. */
+  judgeAgain(): Decision {
+    const head = this.#head
+    const isRead = head.fault === undefined && head.method !== ''
+    const { scheme } = this.#judged
+    this.#judged = isRead
+      ? judgeRequest(this.#context, requestFacts(head, this.#context))
+      : { decision: refuseUnread(this.#context, 'malformed'), scheme, path: undefined }
+    const { decision } = this.#judged
+    this.maxRequestBytes = bodyLimit(decision)
+    return decision
   }
 
   /** The connection that carries it, once there is one. */
@@ -104,7 +123,9 @@ export class Exchange {
   /** `status`: what the client was told, where it still could be told something. */
   noteRefused(cause: Denied | GatewayError, status?: number): void {
     if (status !== undefined) this.flow.note({ status })
-    if (cause instanceof GatewayError) return this.noteError(cause.code)
+    if (cause instanceof GatewayError)
+      return cause.code === 'JOB_LIMIT' ? this.flow.note(overLimit) : this.noteError(cause.code)
+    if (this.isCut) return this.flow.note(policyChanged(cause))
     const { reason, rule } = cause
     const { literal } = this.#context
     this.flow.note({
@@ -143,7 +164,7 @@ export class Exchange {
 function facts(
   context: HttpContext,
   head: RequestHead,
-  { decision, path }: Judged,
+  { decision, path, asked }: Judged,
   connection: UpstreamConnection | undefined,
 ): Omit<FlowEvent, 'startedAt'> {
   const known: { -readonly [Key in keyof Omit<FlowEvent, 'startedAt'>]: FlowEvent[Key] } = {
@@ -160,6 +181,7 @@ function facts(
     known.method = head.method
     known.path = path ?? pathAsSent(head)
   }
+  if (asked !== undefined) known.asked = asked
   if (decision.rule !== null) known.rule = decision.rule
   if (context.process !== undefined) known.process = context.process
   if (connection !== undefined) known.address = connection.address

@@ -51,7 +51,22 @@ export function readExpect(text: string, fields: Fields): void {
   if (text.toLowerCase() === '100-continue') fields.expectContinue = true
 }
 
+/** NTLM and Negotiate authenticate the connection itself. */
+export function readAuthentication(text: string, fields: Fields): void {
+  if (/^(?:ntlm|negotiate)\b/i.test(text)) fields.boundAuthentication = true
+}
+
 /** DNS over HTTPS by its media types (RFC 8484, RFC 9230, and the JSON API of public resolvers). */
 export function readMediaTypes(text: string, fields: Fields): void {
   if (text.length >= 16 && /application\/(?:oblivious-)?dns(?:-message|[-+]json)/i.test(text)) fields.dnsMedia = true
 }
+
+/** `X-HTTP-Method-Override` and its like: many frameworks act on the method in it. One that only reads is let be. */
+export function readOverride(text: string, fields: Fields): void {
+  for (const part of text.split(',')) {
+    const method = part.trim().toUpperCase()
+    if (method !== '' && !reading.has(method)) (fields.overrides ??= []).push(method)
+  }
+}
+
+const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

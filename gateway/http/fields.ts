@@ -1,5 +1,14 @@
 import { withoutHttp3 } from './alt-svc.ts'
-import { readConnection, readExpect, readLength, readMediaTypes, readUpgrade } from './field-values.ts'
+import { cut, type Cut } from './cut.ts'
+import {
+  readAuthentication,
+  readConnection,
+  readExpect,
+  readLength,
+  readMediaTypes,
+  readOverride,
+  readUpgrade,
+} from './field-values.ts'
 import { carriageReturn, colon, equalsToken, lineFeed, octetClass, space, tab, token, value } from './octets.ts'
 
 /** Why a head is refused. Closed set, named in the refusal's sentence. */
@@ -25,13 +34,6 @@ export interface HeadBounds {
   readonly maxFields: number
 }
 
-/** A stretch of a head that must not pass, and what goes in its place. */
-export interface Cut {
-  readonly start: number
-  readonly end: number
-  readonly instead: string
-}
-
 /** What the fields of one head say about framing and routing. Everything else passes unread. */
 export class Fields {
   /** Offset just after the empty line; 0 while the head is incomplete. */
@@ -52,6 +54,8 @@ export class Fields {
   dnsMedia = false
   /** NTLM or Negotiate: the connection itself is being authenticated, so nobody else may use it. */
   boundAuthentication = false
+  /** Methods that a framework is asked to act on instead of the one in the request line. */
+  overrides: string[] | undefined
   /** In the order of the head. */
   cuts: Cut[] | undefined
 }
@@ -128,8 +132,15 @@ function readRequestField(
       if (equalsToken(bytes, start, 'content-type')) readMediaTypes(valueText(bytes, nameEnd, end), fields)
       return undefined
     case 13:
-      if (equalsToken(bytes, start, 'authorization')) readAuthentication(bytes, nameEnd, end, fields)
+      if (equalsToken(bytes, start, 'authorization')) readAuthentication(valueText(bytes, nameEnd, end), fields)
+      else if (equalsToken(bytes, start, 'x-http-method')) readOverride(valueText(bytes, nameEnd, end), fields)
       return undefined
+    case 17:
+      if (equalsToken(bytes, start, 'x-method-override')) readOverride(valueText(bytes, nameEnd, end), fields)
+      break
+    case 22:
+      if (equalsToken(bytes, start, 'x-http-method-override')) readOverride(valueText(bytes, nameEnd, end), fields)
+      break
     case 14:
       if (equalsToken(bytes, start, 'http2-settings')) cut(fields, start, end + 2)
       break
@@ -154,7 +165,7 @@ function readResponseField(
       if (equalsToken(bytes, start, 'content-type')) readMediaTypes(valueText(bytes, nameEnd, end), fields)
       return undefined
     case 16:
-      if (equalsToken(bytes, start, 'www-authenticate')) readAuthentication(bytes, nameEnd, end, fields)
+      if (equalsToken(bytes, start, 'www-authenticate')) readAuthentication(valueText(bytes, nameEnd, end), fields)
       return undefined
     default:
       return readFramingField(bytes, start, nameEnd, end, false, fields)
@@ -197,10 +208,6 @@ function readCoding(text: string, isRequest: boolean, fields: Fields): HeadFault
   return undefined
 }
 
-function readAuthentication(bytes: Buffer, nameEnd: number, end: number, fields: Fields): void {
-  if (/^(?:ntlm|negotiate)\b/i.test(valueText(bytes, nameEnd, end))) fields.boundAuthentication = true
-}
-
 function cutAlternatives(text: string, start: number, end: number, fields: Fields): void {
   const kept = withoutHttp3(text)
   if (kept !== text) cut(fields, start, end + 2, kept === undefined ? '' : `Alt-Svc: ${kept}\r\n`)
@@ -222,10 +229,6 @@ export function latin1(bytes: Buffer, from: number, to: number): string {
 
 function isBlank(octet: number | undefined): boolean {
   return octet === space || octet === tab
-}
-
-function cut(fields: Fields, start: number, end: number, instead = ''): void {
-  ;(fields.cuts ??= []).push({ start, end, instead })
 }
 
 function incomplete(limit: number, start: number, bounds: HeadBounds, fields: Fields): number {

@@ -7,8 +7,15 @@ export function isWhole(stream: Http2Stream): boolean {
 
 /**
  * The end of a message. Streams that wait for trailers, as all of ours with a body do, can be reset before it; on others
- * Node's `close()` sends an end first, and half a body looks whole.
+ * Node's `close()` sends an end first, and half a body looks whole. False when there is a field among them that Node does
+ * not send, though it took it: they have not been sent then, and the stream is still open.
  */
-export function sendTrailers(stream: Http2Stream, trailers: Record<string, string | string[]>): void {
-  if (!stream.closed && !stream.destroyed) stream.sendTrailers(trailers)
+export function sendTrailers(stream: Http2Stream, trailers: Record<string, string | string[]>): boolean {
+  if (stream.closed || stream.destroyed) return true
+  try {
+    stream.sendTrailers(trailers)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,6 +1,6 @@
 import { sensitiveHeaders, type IncomingHttpHeaders } from 'node:http2'
 import { withoutHttp3 } from './alt-svc.ts'
-import { readMediaTypes } from './field-values.ts'
+import { readMediaTypes, readOverride } from './field-values.ts'
 import { Fields } from './fields.ts'
 import type { RequestFacts } from './judge.ts'
 
@@ -61,6 +61,11 @@ export function readRequest(raw: RawFields, scheme: 'https' | 'http'): H2Request
       case 'accept':
         readMediaTypes(value, media)
         break
+      case 'x-http-method-override':
+      case 'x-method-override':
+      case 'x-http-method':
+        readOverride(value, media)
+        break
       default:
     }
   }
@@ -71,6 +76,7 @@ export function readRequest(raw: RawFields, scheme: 'https' | 'http'): H2Request
     authority: named ?? host,
     upgrade: protocol === undefined ? 'none' : protocol === 'websocket' ? 'websocket' : 'other',
     dnsMedia: media.dnsMedia,
+    overrides: media.overrides,
     bodyLength,
     isGrpc,
     isAmbiguous: isAmbiguous || isConflict || (sentScheme !== undefined && sentScheme.toLowerCase() !== scheme),
@@ -122,14 +128,15 @@ export function isDnsAnswer(raw: RawFields): boolean {
 
 /** Fields as the object that Node wants for trailers and interim answers; duplicates become lists, order is kept. */
 export function fieldObject(raw: RawFields): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = {}
+  const fields = new Map<string, string | string[]>()
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at] ?? ''
     const value = raw[at + 1] ?? ''
-    const before = fields[name]
-    fields[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
+    const before = fields.get(name)
+    fields.set(name, before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value])
   }
-  return fields
+  // Made at once, so that a field may be called `__proto__`.
+  return Object.fromEntries(fields)
 }
 
 function withoutThose(raw: RawFields): RawFields {

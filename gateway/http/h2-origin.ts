@@ -4,6 +4,7 @@ import { parseHostname } from '../net/hostname.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamConnection, UpstreamPool } from '../upstream/pool.ts'
+import { SignOfLife } from './h2-alive.ts'
 
 /** A session without streams is closed after this, before most servers do, in milliseconds. */
 const idleMs = 50_000
@@ -30,7 +31,6 @@ export class OriginSession {
   /** The policy under which its address was last checked. */
   #checked: Policy
   #draining = false
-  #pinged = false
   #idleSince = performance.now()
 
   constructor(pool: UpstreamPool, connection: UpstreamConnection, policy: Policy) {
@@ -52,7 +52,8 @@ export class OriginSession {
     this.session.on('goaway', () => {
       this.#draining = true
     })
-    const timer = setInterval(() => this.#tend(), pingMs)
+    const life = new SignOfLife(this.session, connection.socket)
+    const timer = setInterval(() => this.#tend(life), pingMs)
     timer.unref()
     this.session.once('close', () => clearInterval(timer))
     this.session.unref()
@@ -90,12 +91,9 @@ export class OriginSession {
     this.#idleSince = performance.now()
   }
 
-  #tend(): void {
-    if (this.streams === 0 && performance.now() - this.#idleSince >= idleMs) return this.drain()
-    if (this.#pinged) return this.session.destroy(new GatewayError('UPSTREAM_TIMEOUT', 'no sign of life'))
-    this.#pinged = this.session.ping(() => {
-      this.#pinged = false
-    })
+  #tend(life: SignOfLife): void {
+    if (!this.#draining && this.streams === 0 && performance.now() - this.#idleSince >= idleMs) return this.drain()
+    life.ask()
   }
 }
 

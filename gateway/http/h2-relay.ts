@@ -1,13 +1,16 @@
 import { performServerHandshake, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { GatewayError } from '../errors.ts'
+import { overLimit } from '../jobs/flow-cuts.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { HttpContext, HttpLimits } from './context.ts'
+import { SignOfLife } from './h2-alive.ts'
 import { answerRefusal } from './h2-answer.ts'
 import { readRequest, withSensitivity, type H2Request, type RawFields } from './h2-fields.ts'
 import { originSessions, type OriginSessions } from './h2-origin.ts'
-import { H2Stream, type H2Exchange } from './h2-stream.ts'
+import { H2Exchange } from './h2-exchange.ts'
+import { H2Stream } from './h2-stream.ts'
 import { judgeRequest, refuse, type Judged } from './judge.ts'
 
 /** Streams that one client connection may have open at once. */
@@ -22,6 +25,8 @@ const resetsPerSecond = 50
  */
 const streamWindow = 65_535
 const sessionWindow = 4 * 1024 * 1024
+/** Of a job with many connections each gets its part of this, so that a crowd of slow uploads does not fill the memory (bypass P9). */
+const jobWindow = 64 * 1024 * 1024
 
 /**
  * Relays HTTP/2 between one client connection and its origin until the connection ends; each stream is decided on its
@@ -32,14 +37,25 @@ export async function relayHttp2(client: Socket, context: HttpContext): Promise<
   // HTTP/2 knows no half-open connection, and Node's session would never notice one.
   client.allowHalfOpen = false
   const session = performServerHandshake(client, sessionOptions(context.limits))
-  session.setLocalWindowSize(sessionWindow)
+  const share = Math.floor(jobWindow / (context.crowd ?? 1))
+  session.setLocalWindowSize(Math.max(streamWindow, Math.min(sessionWindow, share)))
   const sessions = originSessions(context.upstream)
+  const streams = new Set<H2Stream>()
+  using _looking = context.job.onPolicyChange(() => {
+    for (const one of streams) one.decideAgain(request => judgeStream(context, request))
+  })
   // `close` follows, and each stream's record says how it ended; an unheard error would end the process.
   session.on('error', () => {})
-  session.on('stream', (stream, headers, _flags, raw) => beginStream(stream, headers, raw, context, sessions))
+  session.on('stream', (stream, headers, _flags, raw) =>
+    beginStream(stream, headers, raw, { context, sessions, streams }),
+  )
   session.setTimeout(context.limits.idleMs, () => closeWhenIdle(session, context.limits))
+  // One that is being closed may not see its end by itself; the others have their time limits.
+  const life = new SignOfLife(session, client)
+  const asking = setInterval(() => session.closed && life.ask(), context.limits.aliveMs).unref()
   // Not events.once: that rejects when an `error` comes first, as with a client that resets.
   if (!session.destroyed) await new Promise<void>(closed => session.once('close', () => closed()))
+  clearInterval(asking)
 }
 
 function sessionOptions(limits: HttpLimits) {
@@ -66,13 +82,16 @@ function closeWhenIdle(session: Http2Session, limits: HttpLimits): void {
   session.setTimeout(limits.stallMs, () => session.destroy())
 }
 
-function beginStream(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  raw: RawFields,
-  context: HttpContext,
-  sessions: OriginSessions,
-): void {
+/** What the streams of one client connection share. */
+interface Shared {
+  readonly context: HttpContext
+  readonly sessions: OriginSessions
+  /** Those that are carried now. */
+  readonly streams: Set<H2Stream>
+}
+
+function beginStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: RawFields, shared: Shared): void {
+  const { context, sessions, streams } = shared
   // `close` follows with the code.
   stream.on('error', () => {})
   if (stream.destroyed || stream.closed) return
@@ -81,7 +100,10 @@ function beginStream(
   const exchange = openExchange(request, judged, withSensitivity(raw, headers), context)
   const refusal = judged.decision.verdict === 'deny' ? judged.decision : context.refusal
   if (refusal === undefined) {
-    return new H2Stream(stream, exchange, context, sessions).start()
+    const carried = new H2Stream(stream, exchange, context, sessions)
+    streams.add(carried)
+    stream.once('close', () => streams.delete(carried))
+    return carried.start()
   }
   refuseStream(stream, exchange, refusal, context)
 }
@@ -92,7 +114,7 @@ function refuseStream(
   refusal: Denied | GatewayError,
   { literal }: HttpContext,
 ): void {
-  if (refusal instanceof GatewayError) flow.note({ error: refusal.code })
+  if (refusal instanceof GatewayError) flow.note(refusal.code === 'JOB_LIMIT' ? overLimit : { error: refusal.code })
   else flow.note({ ...verdictOf(refusal), ...(literal === undefined ? {} : { address: literal }) })
   flow.note({ status: answerRefusal(stream, about, refusal, request.isGrpc) })
   stream.once('close', () => flow[Symbol.dispose]())
@@ -111,15 +133,16 @@ function judgeStream(context: HttpContext, request: H2Request): Judged {
     if (other.decision.verdict === 'deny') return other
   }
   // What block mode would say first is what audit observes.
-  return judged.decision.verdict === 'observe' ? judged : { ...judged, decision: refuse(policy, 'malformed') }
+  if (judged.decision.verdict === 'observe') return judged
+  return { ...judged, decision: refuse(policy, 'malformed'), asked: judged.asked ?? request.otherAuthority }
 }
 
 function openExchange(request: H2Request, judged: Judged, fields: RawFields, context: HttpContext): H2Exchange {
   const { job, host, port, flow, process } = context
-  const { decision, path, scheme } = judged
+  const { decision, path, scheme, asked } = judged
   const { method, authority } = request
   const isElsewhere = decision.reason === 'host-mismatch' && authority !== undefined
-  return {
+  return new H2Exchange({
     request,
     judged,
     fields,
@@ -129,7 +152,7 @@ function openExchange(request: H2Request, judged: Judged, fields: RawFields, con
       scheme,
       host,
       port,
-      method,
+      method: judged.method ?? method,
       ...(path === undefined ? {} : { path }),
       ...(isElsewhere ? { authority } : {}),
       ...(request.isAmbiguous ? { fault: 'authority' } : {}),
@@ -142,11 +165,12 @@ function openExchange(request: H2Request, judged: Judged, fields: RawFields, con
       protocol: 'h2',
       method,
       path: path ?? withoutQuery(request.target),
+      ...(asked === undefined ? {} : { asked }),
       inspected: context.inspected,
       ...verdictOf(decision),
       ...(process === undefined ? {} : { process }),
     }),
-  }
+  })
 }
 
 function verdictOf({ verdict, reason, rule }: Decision) {

@@ -1,31 +1,24 @@
 import { constants, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:http2'
 import { GatewayError, type ErrorCode } from '../errors.ts'
-import type { OpenFlow } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
+import type { UpstreamConnection } from '../upstream/pool.ts'
 import type { HttpContext } from './context.ts'
 import { answerRefusal } from './h2-answer.ts'
-import { isWhole, sendTrailers } from './h2-end.ts'
-import { fieldObject, isDnsAnswer, requestFields, responseFields, type H2Request, type RawFields } from './h2-fields.ts'
+import { forwardBody } from './h2-body.ts'
+import type { H2Exchange } from './h2-exchange.ts'
+import { fieldObject, isDnsAnswer, requestFields, responseFields, type H2Request } from './h2-fields.ts'
 import type { OriginSession, OriginSessions } from './h2-origin.ts'
 import { mayCarryDns, refuse, type Judged } from './judge.ts'
-import type { RefusedRequest } from './refusal.ts'
+import { leadsNowhere } from './recheck.ts'
 
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
+const { NGHTTP2_FLAG_END_STREAM } = constants
+
+/** A field that nghttp2 let in and Node does not let out. */
+const malformed: Denied = { verdict: 'deny', reason: 'malformed', rule: null }
 
 /** Interim answers on one stream; more is not an answer but a flood. */
 const maxInterim = 64
-/** Methods that may be sent again when nothing came back (RFC 9110 §9.2.1). */
-const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
-
-/** What a stream is for, decided. */
-export interface H2Exchange {
-  readonly request: H2Request
-  readonly judged: Judged
-  /** The head, to be sent on as it is. */
-  readonly fields: RawFields
-  readonly about: RefusedRequest
-  readonly flow: OpenFlow
-}
 
 /**
  * One allowed stream between its client and the origin: heads, bodies, trailers and resets both ways, each side at the
@@ -36,8 +29,8 @@ export class H2Stream {
   readonly #exchange: H2Exchange
   readonly #context: HttpContext
   readonly #sessions: OriginSessions
-  readonly #maxRequestBytes: number
   #origin: ClientHttp2Stream | undefined
+  #connection: UpstreamConnection | undefined
   #requestTrailers: Record<string, string | string[]> = {}
   #responseTrailers: Record<string, string | string[]> = {}
   #interim = 0
@@ -46,17 +39,30 @@ export class H2Stream {
   #finished = false
 
   constructor(client: ServerHttp2Stream, exchange: H2Exchange, context: HttpContext, sessions: OriginSessions) {
-    const { decision } = exchange.judged
     this.#client = client
     this.#exchange = exchange
     this.#context = context
     this.#sessions = sessions
-    this.#maxRequestBytes = decision.verdict === 'allow' ? (decision.maxRequestBytes ?? Infinity) : Infinity
     client.on('close', this.#onClientClose)
     // Unlike the body they do not wait until they are read, and the origin may not be reached yet.
     client.on('trailers', (_headers, _flags, raw) => {
-      this.#requestTrailers = fieldObject(raw)
+      this.#requestTrailers = fieldObject(requestFields(raw))
     })
+  }
+
+  /** The policy has changed: cut if `judge` denies the stream now, or if its body so far or its way is denied (bypass N19). */
+  decideAgain(judge: (request: H2Request) => Judged): void {
+    if (this.#isOver || this.#client.destroyed || this.#client.closed) return
+    const leads = this.#connection === undefined ? undefined : leadsNowhere(this.#context, this.#connection)
+    const denied = this.#exchange.judgeAgain(judge(this.#exchange.request), this.#context.job.policy) ?? leads
+    if (denied === undefined) return
+    this.#exchange.cut()
+    this.#cut(denied)
+  }
+
+  /** Nothing of it is under way any more: it is answered, by the origin or by us, and the origin has all of it. */
+  get #isOver(): boolean {
+    return this.#finished && (this.#origin === undefined || this.#origin.writableFinished || this.#origin.closed)
   }
 
   /** Sends the request on, at once where a session with the origin stands. */
@@ -70,8 +76,10 @@ export class H2Stream {
   async #open(): Promise<void> {
     try {
       const opened = await this.#sessions.open(this.#context.job.policy, this.#context.limits.connectMs)
-      if (this.#client.destroyed) return
+      if (this.#finished || this.#client.destroyed) return
       if ('verdict' in opened) return this.#refuse(opened)
+      const denied = leadsNowhere(this.#context, opened.connection)
+      if (denied !== undefined) return this.#refuse(denied)
       // Others waited for the same session and may have filled it.
       this.#send(this.#sessions.ready(this.#context.job.policy) ?? opened)
     } catch (cause) {
@@ -81,21 +89,18 @@ export class H2Stream {
   }
 
   #send(session: OriginSession): void {
-    const { flow, judged, fields } = this.#exchange
     const { connection } = session
-    flow.note({ address: connection.address })
-    if (connection.observed !== undefined && judged.decision.verdict === 'allow') {
-      flow.note({ verdict: 'observe', reason: connection.observed })
-    }
+    this.#exchange.noteConnection(connection)
     const hasBody = !this.#client.endAfterHeaders
     let origin: ClientHttp2Stream
     try {
-      origin = session.session.request(requestFields(fields), { endStream: !hasBody, waitForTrailers: hasBody })
+      const options = { endStream: !hasBody, waitForTrailers: hasBody }
+      origin = session.session.request(requestFields(this.#exchange.fields), options)
     } catch {
-      // A field that nghttp2 let in and Node does not let out.
-      return this.#refuse({ verdict: 'deny', reason: 'malformed', rule: null })
+      return this.#refuse(malformed)
     }
     this.#origin = origin
+    this.#connection = connection
     session.take()
     origin.once('close', () => session.giveBack())
     // `close` follows with the code.
@@ -106,33 +111,26 @@ export class H2Stream {
       this.#responseTrailers = fieldObject(raw)
     })
     origin.on('close', () => this.#onOriginClose(origin, session))
-    if (hasBody) this.#forwardBody(origin)
-  }
-
-  #forwardBody(origin: ClientHttp2Stream): void {
-    const client = this.#client
-    origin.on('wantTrailers', () => sendTrailers(origin, this.#requestTrailers))
-    origin.on('drain', () => client.resume())
-    client.on('data', (chunk: Buffer) => {
-      const { flow } = this.#exchange
-      flow.sent += chunk.length
-      if (flow.sent > this.#maxRequestBytes) return this.#tooLarge()
-      if (!origin.write(chunk)) client.pause()
-    })
-    client.on('end', () => {
-      if (isWhole(client)) origin.end()
+    if (!hasBody) return
+    forwardBody(this.#client, origin, {
+      take: bytes => {
+        const denied = this.#exchange.send(bytes, this.#context.job.policy)
+        if (denied !== undefined) this.#cut(denied)
+        return denied === undefined
+      },
+      trailers: () => this.#requestTrailers,
+      ended: () => {},
+      unsendable: () => this.#cut(malformed),
     })
   }
 
-  /** Audit mode lets a body that is too large pass, and says so. */
-  #tooLarge(): void {
-    const { judged, flow } = this.#exchange
-    const decision = refuse(this.#context.job.policy, 'too-large', judged.decision.rule)
-    if (decision.verdict !== 'deny') return
+  /** Ends it on both sides: with the sentence where the client has no answer yet. */
+  #cut(denied: Denied): void {
     this.#client.removeAllListeners('data')
     this.#origin?.close(NGHTTP2_CANCEL)
-    if (!this.#client.headersSent) return this.#refuse(decision)
-    flow.note({ verdict: 'deny', reason: decision.reason })
+    if (!this.#finished && !this.#client.headersSent) return this.#refuse(denied)
+    this.#exchange.noteRefused(denied)
+    this.#finished = true
     this.#client.close(NGHTTP2_CANCEL)
   }
 
@@ -169,23 +167,25 @@ export class H2Stream {
     } catch (cause) {
       return this.#notUnderstood(cause)
     }
-    const status = headers[':status']
-    if (status !== undefined) this.#exchange.flow.note({ status })
+    this.#exchange.noteStatus(headers[':status'])
     if (endStream) {
       this.#finished = true
       return
     }
-    client.on('wantTrailers', () => sendTrailers(client, this.#responseTrailers))
-    client.on('drain', () => origin.resume())
-    origin.on('data', (chunk: Buffer) => {
-      this.#exchange.flow.received += chunk.length
-      // 204, 304 and answers to HEAD have ended already.
-      if (!client.writableEnded && !client.write(chunk)) origin.pause()
-    })
-    origin.on('end', () => {
-      if (!isWhole(origin)) return
-      this.#finished = true
-      client.end()
+    forwardBody(origin, client, {
+      take: bytes => {
+        this.#exchange.flow.received += bytes
+        return true
+      },
+      trailers: () => this.#responseTrailers,
+      ended: () => {
+        this.#finished = true
+      },
+      unsendable: () => {
+        this.#note('UPSTREAM_PROTOCOL')
+        client.close(NGHTTP2_PROTOCOL_ERROR)
+        origin.close(NGHTTP2_CANCEL)
+      },
     })
   }
 
@@ -205,7 +205,9 @@ export class H2Stream {
     const isLost = session.session.destroyed || session.session.closed
     if (!this.#answered) {
       if (this.#mayRepeat(origin, isLost)) return this.start()
-      if (isLost) return this.#refuse(new GatewayError('UPSTREAM_TRUNCATED', 'the origin closed before it answered'))
+      // What a leaving origin has refused, the client may send again: it must hear of that, not of a failure.
+      if (isLost && origin.rstCode !== NGHTTP2_REFUSED_STREAM)
+        return this.#refuse(new GatewayError('UPSTREAM_TRUNCATED', 'the origin closed before it answered'))
     }
     this.#note('UPSTREAM_TRUNCATED')
     // Never "no error": the client would take what it has for all there is.
@@ -215,29 +217,30 @@ export class H2Stream {
   /** Once, when the origin has not acted on it (RFC 9113 §8.7), or when acting on it twice does no harm. */
   #mayRepeat(origin: ClientHttp2Stream, isLost: boolean): boolean {
     if (this.#attempts > 1 || !this.#client.endAfterHeaders || this.#interim > 0) return false
-    return origin.rstCode === NGHTTP2_REFUSED_STREAM || (isLost && safe.has(this.#exchange.request.method))
+    return origin.rstCode === NGHTTP2_REFUSED_STREAM || (isLost && this.#exchange.isSafe)
   }
 
   #refuse(cause: Denied | GatewayError): void {
     const { flow, about, request } = this.#exchange
     if (this.#finished || this.#client.destroyed || this.#client.closed) return
     this.#finished = true
-    if (cause instanceof GatewayError) flow.note({ error: cause.code })
-    else flow.note({ verdict: cause.verdict, reason: cause.reason })
+    this.#exchange.noteRefused(cause)
     flow.note({ status: answerRefusal(this.#client, about, cause, request.isGrpc) })
   }
 
   readonly #onClientClose = (): void => {
-    if (!this.#finished) this.#note('CLIENT_ABORTED')
+    const isAnswered = this.#finished
+    if (!isAnswered) this.#note('CLIENT_ABORTED')
     this.#exchange.flow[Symbol.dispose]()
     const origin = this.#origin
     if (origin === undefined || origin.closed) return
     const code = this.#client.rstCode
     // Both are whole; the answer was the sooner, and the end of the request, with its trailers, may be under way.
-    if (this.#finished && code === NGHTTP2_NO_ERROR && origin.writableEnded) {
+    if (isAnswered && code === NGHTTP2_NO_ERROR && origin.writableEnded) {
       return this.#context.track?.(new Promise(closed => origin.once('close', closed)))
     }
-    origin.close(code === NGHTTP2_NO_ERROR && !this.#finished ? NGHTTP2_CANCEL : code)
+    // A client that closes its connection resets nothing, and is gone all the same.
+    origin.close(code === NGHTTP2_NO_ERROR && !isAnswered ? NGHTTP2_CANCEL : code)
   }
 
   #note(error: ErrorCode): void {

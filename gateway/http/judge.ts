@@ -2,8 +2,9 @@ import { climbingPath, normalisePath } from '../net/path.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, DenyReason } from '../policy/decision.ts'
 import { hasForbiddenParts } from '../policy/forbidden-parts.ts'
+import { namesPath } from '../policy/names-path.ts'
 import type { Policy } from '../policy/policy.ts'
-import { parseAuthority } from './authority.ts'
+import { type Authority, guessAuthority, isOwnAuthority } from './authority.ts'
 import type { HttpContext } from './context.ts'
 import { asksForDns } from './doh.ts'
 
@@ -13,12 +14,16 @@ export interface RequestFacts {
   readonly method: string
   /** `Host` or `:authority` as sent; undefined when absent (HTTP/1.0 only). */
   readonly authority: string | undefined
+  /** Where the head names a second place besides `authority`: that one. */
+  readonly otherAuthority?: string | undefined
   /** Origin form with query as sent, one character per byte (latin1); `*` for `OPTIONS *`. */
   readonly target: string
   /** What `Upgrade` (or extended CONNECT's `:protocol`) asks for. */
   readonly upgrade: 'none' | 'websocket' | 'other'
   /** A DNS media type was seen in `Content-Type` or `Accept`. */
   readonly dnsMedia: boolean
+  /** Methods that `X-HTTP-Method-Override` and its like ask to act on instead; those that only read aside. */
+  readonly overrides?: readonly string[] | undefined
   /** `Content-Length`, where given; bytes. */
   readonly bodyLength: number | undefined
 }
@@ -29,6 +34,10 @@ export interface Judged {
   readonly scheme: 'https' | 'http' | 'wss' | 'ws'
   /** Normal form without query, for log and refusal; undefined where it has none. */
   readonly path: string | undefined
+  /** The place that was asked for, as sent, when it is not the connection's own. */
+  readonly asked?: string | undefined
+  /** The method that was judged, when it is not the one in the request line. */
+  readonly method?: string
 }
 
 type Scheme = Judged['scheme']
@@ -48,15 +57,28 @@ export function judgeRequest(context: HttpContext, facts: RequestFacts): Judged 
   // What refused the connection refuses what comes over it; the request may say anything.
   if (context.refusal !== undefined && 'verdict' in context.refusal) return { decision: context.refusal, scheme, path }
   if (facts.method === 'CONNECT' && facts.upgrade === 'none')
-    return { decision: judgeConnect(context, scheme), scheme, path }
-  if (path === undefined) return { decision: refuseUnread(context, 'malformed'), scheme, path }
+    return { decision: judgeConnect(context, scheme, facts.target), scheme, path }
+  if (path === undefined) {
+    const decision = judgeElsewhere(context, facts, scheme, '/') ?? refuseUnread(context, 'malformed')
+    return { decision, scheme, path, ...askedOf(context, facts) }
+  }
   if (facts.upgrade === 'other' && mustBeRead(context)) return { decision: deny('upgrade'), scheme, path }
-  if (!isOwnAuthority(context, facts.authority))
-    return { decision: judgeStranger(context, facts, scheme, path), scheme, path }
+  if (!isOwnAuthority(context, facts.authority)) {
+    const decision = judgeElsewhere(context, facts, scheme, path) ?? refuse(policy, 'host-mismatch')
+    return { decision, scheme, path, asked: facts.authority }
+  }
 
   const request = { kind: 'request', scheme, host, port, method: facts.method, path } as const
-  const decision = decideReadings(policy, request, facts.target)
-  if (decision.verdict !== 'allow') return { decision, scheme, path }
+  let decision = decideReadings(policy, request, facts.target)
+  let acting: string | undefined
+  for (const method of facts.overrides ?? []) {
+    const other = decideReadings(policy, { ...request, method }, facts.target)
+    if (stricter(decision, other) === decision) continue
+    decision = other
+    acting = method
+  }
+  if (decision.verdict !== 'allow')
+    return { decision, scheme, path, ...(acting === undefined ? {} : { method: acting }) }
   const further = furtherReason(policy, decision, facts, request)
   return { decision: further === undefined ? decision : refuse(policy, further, decision.rule), scheme, path }
 }
@@ -68,12 +90,15 @@ function decideReadings(policy: Policy, request: Asked, target: string): Decisio
   const decision = decide(policy, request)
   const path = climbingPath(target)
   if (path === undefined || decision.verdict === 'deny') return decision
-  const climbing = decide(policy, { ...request, path })
-  if (decision.verdict === 'allow' && climbing.verdict === 'allow') {
-    const [limit, other] = [decision, climbing].map(({ maxRequestBytes = Infinity }) => maxRequestBytes)
-    return (other ?? Infinity) < (limit ?? Infinity) ? climbing : decision
-  }
-  return decision.verdict === 'allow' || climbing.verdict === 'deny' ? climbing : decision
+  return stricter(decision, decide(policy, { ...request, path }))
+}
+
+/** Of two readings of one request the one that lets it do less; the first between equals. */
+function stricter(a: Decision, b: Decision): Decision {
+  if (a.verdict === 'allow' && b.verdict === 'allow')
+    return (b.maxRequestBytes ?? Infinity) < (a.maxRequestBytes ?? Infinity) ? b : a
+  if (a.verdict === 'deny') return a
+  return a.verdict === 'allow' || b.verdict === 'deny' ? b : a
 }
 
 /** Whether an answer to this request may be a DNS message: a rule names its path, or it is only observed anyway. */
@@ -83,7 +108,12 @@ export function mayCarryDns(
   method: string,
 ): boolean {
   if (decision.verdict !== 'allow' || path === undefined) return true
-  return namesPath(job.policy, decision.rule, { kind: 'request', scheme, host, port, method, path })
+  return namesPath(job.policy, { kind: 'request', scheme, host, port, method, path })
+}
+
+/** Bytes of body that a request may have. */
+export function bodyLimit(decision: Decision): number {
+  return decision.verdict === 'allow' ? (decision.maxRequestBytes ?? Infinity) : Infinity
 }
 
 /** A refusal by `reason`, which in audit mode is an observation. */
@@ -111,8 +141,7 @@ function furtherReason(
   request: Asked,
 ): DenyReason | undefined {
   if (facts.upgrade === 'other') return 'upgrade'
-  if ((facts.dnsMedia || asksForDns(request.path, facts.target)) && !namesPath(policy, decision.rule, request))
-    return 'protocol'
+  if ((facts.dnsMedia || asksForDns(request.path, facts.target)) && !namesPath(policy, request)) return 'protocol'
   if (
     facts.bodyLength !== undefined &&
     decision.maxRequestBytes !== undefined &&
@@ -122,42 +151,45 @@ function furtherReason(
   return undefined
 }
 
-/** Whether the rule is about this path: then the same rule does not allow one that nobody would have written down. */
-function namesPath(policy: Policy, rule: string, request: Asked): boolean {
-  const elsewhere = decide(policy, { ...request, path: '/tidegate-asks-whether-any-path-will-do' })
-  return elsewhere.verdict !== 'allow' || elsewhere.rule !== rule
+/** A proxy inside a connection leads past every decision (T8). In audit it is carried, but not at or to a forbidden place. */
+function judgeConnect(context: HttpContext, scheme: Scheme, target: string): Decision {
+  const { job, host, port } = context
+  const there = guessAuthority(target)
+  for (const place of [
+    { host, port },
+    ...(there === undefined ? [] : [{ host: there.host, port: there.port ?? port }]),
+  ]) {
+    const decision = decide(job.policy, { kind: 'request', scheme, ...place, method: 'CONNECT', path: '/' })
+    if (decision.reason === 'forbidden') return decision
+  }
+  return refuseUnread(context, 'method')
 }
 
-/** A proxy inside a connection leads past every decision (T8). In audit it is carried, but not at a forbidden place. */
-function judgeConnect(context: HttpContext, scheme: Scheme): Decision {
+/** In audit a request for another host goes where it would have gone, unless that host is forbidden: then this says so. */
+function judgeElsewhere(context: HttpContext, facts: RequestFacts, scheme: Scheme, path: string): Decision | undefined {
   const { job, host, port } = context
-  const decision = decide(job.policy, { kind: 'request', scheme, host, port, method: 'CONNECT', path: '/' })
-  return decision.verdict === 'deny' && decision.reason === 'forbidden' ? decision : refuseUnread(context, 'method')
-}
-
-/** In audit a request for another host goes where it would have gone, unless that host is forbidden. */
-function judgeStranger(context: HttpContext, facts: RequestFacts, scheme: Scheme, path: string): Decision {
-  const { job, host, port } = context
-  const named = facts.authority === undefined ? undefined : parseAuthority(facts.authority)
-  if (job.policy.mode === 'audit') {
-    // Servers look at either, and hardly any at the port.
-    const places = [{ host, port }, ...(named === undefined ? [] : [{ host: named.host, port }])]
-    if (named?.port !== undefined) places.push({ host: named.host, port: named.port })
-    for (const place of places) {
-      const request = { kind: 'request', scheme, ...place, method: facts.method, path } as const
+  if (job.policy.mode !== 'audit') return undefined
+  // Servers look at any of them, and hardly any at the port.
+  for (const { host: named, port: namedPort } of [{ host, port }, ...placesOf(facts)]) {
+    for (const at of new Set([port, namedPort ?? port])) {
+      const request = { kind: 'request', scheme, host: named, port: at, method: facts.method, path } as const
       const decision = decideReadings(job.policy, request, facts.target)
-      if (decision.verdict === 'deny') return decision
+      if (decision.reason === 'forbidden') return decision
     }
   }
-  return refuse(job.policy, 'host-mismatch')
+  return undefined
 }
 
-/** The host must be the connection's own; a port, where one is named, too. */
-function isOwnAuthority(context: HttpContext, authority: string | undefined): boolean {
-  // The spelling nearly every request has.
-  if (authority === undefined || authority === context.host) return true
-  const parsed = parseAuthority(authority)
-  return parsed !== undefined && parsed.host === context.host && (parsed.port ?? context.port) === context.port
+function askedOf(context: HttpContext, { authority }: RequestFacts): Pick<Judged, 'asked'> {
+  return isOwnAuthority(context, authority) ? {} : { asked: authority }
+}
+
+/** The places that a head names. */
+function placesOf({ authority, otherAuthority }: RequestFacts): readonly Authority[] {
+  return [authority, otherAuthority].flatMap(text => {
+    const place = text === undefined ? undefined : guessAuthority(text)
+    return place === undefined ? [] : [place]
+  })
 }
 
 function schemeOf(scheme: 'https' | 'http', upgrade: RequestFacts['upgrade']): Scheme {

@@ -23,6 +23,13 @@ export class OriginSide implements Disposable {
     return this.#leg
   }
 
+  /** Reaches the origin by a connection that is kept, at once; undefined when there is none. */
+  reachKept(reuse: Reuse): OriginLeg | undefined {
+    const kept = this.#context.upstream.take('http/1.1', reuse)
+    if (kept !== undefined) this.#leg = new OriginLeg(kept, this.#owner, this.#context.limits)
+    return this.#leg
+  }
+
   /** Reaches the origin: the leg, or why there is none; undefined when this was disposed in the meantime. Never rejects. */
   async reach(reuse: Reuse): Promise<OriginLeg | Denied | GatewayError | undefined> {
     const stop = new AbortController()

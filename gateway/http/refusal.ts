@@ -72,6 +72,7 @@ const denials: Readonly<Record<DenyReason, { readonly status: Status; readonly c
 const errorStatus: Readonly<Partial<Record<ErrorCode, Status>>> = {
   UPSTREAM_TIMEOUT: 504,
   LIMIT_REACHED: 431,
+  JOB_LIMIT: 503,
   CLIENT_TIMEOUT: 408,
   LOG_WRITE_FAILED: 503,
 }

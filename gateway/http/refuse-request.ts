@@ -11,7 +11,6 @@ import { renderRefusal } from './refusal.ts'
 const maxSkip = 65_536
 
 export const malformed: Denied = { verdict: 'deny', reason: 'malformed', rule: null }
-export const tooLarge: Denied = { verdict: 'deny', reason: 'too-large', rule: null }
 
 /** A head that is too much is over a limit; any other fault makes it ambiguous. */
 export function faultCause(fault: HeadFault): Denied | GatewayError {

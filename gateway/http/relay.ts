@@ -3,6 +3,7 @@ import { unreachable } from '../errors.ts'
 import { answersInto } from './answers.ts'
 import type { HttpContext } from './context.ts'
 import { Conversation } from './conversation.ts'
+import { onPolicyChange } from './recheck.ts'
 import { onClientBytes, onHeadTimeout, onHeldRequest } from './requests.ts'
 import type { Stall } from './stall-watch.ts'
 
@@ -20,7 +21,9 @@ export function relayHttp1(client: Socket, context: HttpContext): Promise<void> 
       onNextRequest: () => onHeldRequest(it),
       onStall: stall => onStall(it, stall),
     })
+    const looking = context.job.onPolicyChange(() => onPolicyChange(it))
     const onClose = (hadError: boolean): void => {
+      looking[Symbol.dispose]()
       onClientGone(it, hadError)
       resolve()
     }

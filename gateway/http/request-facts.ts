@@ -1,4 +1,4 @@
-import { parseAuthority } from './authority.ts'
+import { isOwnAuthority } from './authority.ts'
 import type { HttpContext } from './context.ts'
 import type { RequestHead } from './head.ts'
 import type { RequestFacts } from './judge.ts'
@@ -7,17 +7,18 @@ const absolute = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/
 
 /** What the decision needs of an HTTP/1 head. */
 export function requestFacts(head: RequestHead, context: HttpContext): RequestFacts {
-  const { method, host } = head
-  const target = head.target.startsWith('/') || head.target === '*' ? undefined : absolute.exec(head.target)
+  const parts = head.target.startsWith('/') || head.target === '*' ? null : absolute.exec(head.target)
+  const named = parts === null ? undefined : strangeAuthority(parts[1] ?? '', parts[2] ?? '', context)
   return {
-    method,
-    authority:
-      target === undefined || target === null
-        ? host
-        : absoluteAuthority(target[1] ?? '', target[2] ?? '', host, context),
-    target: target === undefined || target === null ? originForm(head) : originOf(target[3] ?? ''),
+    method: head.method,
+    // In absolute form the target names the host, and `Host` should say the same (RFC 9112 §3.2.2). Servers differ on
+    // which they believe, so both must be the connection's own (bypass T3).
+    authority: named ?? head.host,
+    otherAuthority: named === undefined ? undefined : head.host,
+    target: parts === null ? originForm(head) : originOf(parts[3] ?? ''),
     upgrade: head.upgrade === 'h2c' ? 'none' : head.upgrade,
     dnsMedia: head.dnsMedia,
+    overrides: head.overrides,
     bodyLength: head.contentLength < 0 ? undefined : head.contentLength,
   }
 }
@@ -31,13 +32,8 @@ function originOf(rest: string): string {
   return rest.startsWith('/') ? rest : `/${rest}`
 }
 
-/**
- * In absolute form the target names the host, and `Host` should say the same (RFC 9112 §3.2.2). Servers differ on which
- * they believe, so both must be the connection's own (bypass T3): the one that is not is what gets judged.
- */
-function absoluteAuthority(scheme: string, authority: string, host: string | undefined, context: HttpContext): string {
+/** What an absolute target names, unless that is the connection's own place. */
+function strangeAuthority(scheme: string, authority: string, context: HttpContext): string | undefined {
   if (scheme.toLowerCase() !== context.scheme) return `${scheme}://${authority}`
-  const parsed = parseAuthority(authority)
-  const isOwn = parsed !== undefined && parsed.host === context.host && (parsed.port ?? context.port) === context.port
-  return isOwn && host !== undefined ? host : authority
+  return isOwnAuthority(context, authority) ? undefined : authority
 }

@@ -7,7 +7,7 @@ import { readRequestHead, RequestHead } from './head.ts'
 import { judgeRequest, refuse, refuseUnread } from './judge.ts'
 import type { OriginLeg } from './origin-leg.ts'
 import { reachOrigin } from './reach-origin.ts'
-import { faultCause, malformed, refuseAndClose, refuseRequest, tooLarge } from './refuse-request.ts'
+import { faultCause, malformed, refuseAndClose, refuseRequest } from './refuse-request.ts'
 import { requestFacts } from './request-facts.ts'
 
 /** Takes what the client sent. */
@@ -76,6 +76,11 @@ function begin(it: Conversation, head: RequestHead, data: Buffer): void {
   if (leg !== undefined) return forward(it, exchange, leg, head, data)
   // A kept connection may be closing; what cannot be sent twice gets one that was in use just now, or a new one.
   const reuse = exchange.isIdempotent ? 'any' : 'recent'
+  const kept = it.origin.reachKept(reuse)
+  if (kept !== undefined) {
+    exchange.noteConnection(kept.connection)
+    return forward(it, exchange, kept, head, data)
+  }
   reachOrigin(
     it,
     exchange,
@@ -103,7 +108,7 @@ function forward(it: Conversation, exchange: Exchange, leg: OriginLeg, head: Req
   frame.begin(head.bodyKind, head.contentLength)
   const end = frame.take(data, head.end)
   if (frame.broken) return brokenBody(it, exchange, data)
-  if (frame.payload > exchange.maxRequestBytes) return refuseAndClose(it, exchange, tooLarge)
+  if (isTooLarge(it, exchange)) return
   const bytes = withoutCuts(data, end, head.cuts)
   if (frame.done && exchange.isIdempotent && (leg.connection.reused || it.answered > 0)) exchange.replay = bytes
   if (head.boundAuthentication) leg.isBound = true
@@ -118,13 +123,26 @@ function readBody(it: Conversation, bytes: Buffer): void {
   if (exchange === undefined) return
   const end = frame.take(bytes, 0)
   if (frame.broken) return brokenBody(it, exchange, bytes)
-  if (frame.payload > exchange.maxRequestBytes) return refuseAndClose(it, exchange, tooLarge)
+  if (isTooLarge(it, exchange)) return
   send(it, end === bytes.length ? bytes : bytes.subarray(0, end), true)
   if (!frame.done) return
   it.state = 'answer'
   keepRest(it, bytes, end)
   // It was answered before it was sent whole.
   if (exchange.complete) it.finish(exchange)
+}
+
+/** True when the body was refused for its size; in audit it passes, and is observed. */
+function isTooLarge(it: Conversation, exchange: Exchange): boolean {
+  if (it.frame.payload <= exchange.maxRequestBytes) return false
+  const decision = refuse(it.context.job.policy, 'too-large', exchange.rule)
+  if (decision.verdict === 'deny') {
+    refuseAndClose(it, exchange, decision)
+    return true
+  }
+  exchange.noteObserved('too-large')
+  exchange.maxRequestBytes = Infinity
+  return false
 }
 
 function skipBody(it: Conversation, bytes: Buffer): void {

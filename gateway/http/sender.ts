@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { spent } from '../upstream/spent-buffers.ts'
 
 /** Writes to one socket. What it is given is the socket's from then on and must not be changed. */
 export class Sender {
@@ -16,6 +17,7 @@ export class Sender {
 
   /** Gathers what comes in one turn of the event loop: TLS delivers bulk data in pieces of 16 KB, and one write for several saves an eighth of the CPU. */
   bulk(bytes: Buffer): boolean {
+    spent(bytes.length)
     if (!this.#corked) {
       this.#corked = true
       this.#socket.cork()

@@ -27,7 +27,8 @@ export function classifyAddress(address: Address): AddressClass {
   const before = known.get(address)
   if (before !== undefined) return before
   const inner = embedded(address).map(classOf)
-  const found = inner.find(kind => kind !== 'public' && kind !== 'documentation') ?? inner[0] ?? classOf(address)
+  const hidden = inner.find(kind => kind !== 'public' && kind !== 'documentation')
+  const found = hidden ?? (isLocalTranslation(address) ? 'private' : (inner[0] ?? classOf(address)))
   if (known.size >= mostKnown) known.clear()
   known.set(address, found)
   return found
@@ -101,6 +102,13 @@ const translations: readonly { readonly holds: BlockTest; readonly at: readonly 
     { holds: block('2002::/16'), at: [2] }, // 6to4, RFC 3056
     { holds: block('2001::/32'), at: [4, 12], invert: 12 }, // Teredo, RFC 4380: server, and client with its bits inverted
   ]
+
+const localTranslation = block('64:ff9b:1::/48')
+
+/** A translator of the network's own may read the IPv4 address in other places too (RFC 6052 §2.2): nobody is public there. */
+function isLocalTranslation(address: Address): boolean {
+  return familyOf(address) === 6 && localTranslation(bytesOf(address))
+}
 
 /** The IPv4 addresses that an IPv6 address carries; empty for most. */
 function embedded(address: Address): readonly Address[] {

@@ -4,14 +4,17 @@ const plain = /^(?:\/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@-]*)+$/
 /** What `loosePath` changes: an escape, a backslash, a parameter, an empty segment, or the slash at the end. */
 const hasLooseForm = /[%\\;]|\/\/|[^]\/$/
 
+/** ASCII in two, three or four bytes of what looks like UTF-8 (RFC 3629 §10): no encoder writes it, careless decoders read it. */
+const overlong = /%C[01]%[89AB]|%E0%80%[89AB]|%F0%80%8/
+
 /**
  * The normal form of a request target's path (RFC 3986 §6.2.2): the query is dropped, escapes of unreserved characters
  * are decoded, other escapes are written in upper case (`%2f` stays an escape), characters that must be escaped are,
  * then dot segments are removed. Normalising twice changes nothing.
  *
  * Undefined where servers disagree about what the path means, so that nothing is decided on a guess: not starting with
- * `/`, NUL, control characters, backslash, `#`, broken escapes, dot segments hidden behind `%2F`, `%5C` or `;`, and `..`
- * after an empty segment. `raw` holds one byte per character, as Node gives it.
+ * `/`, NUL, control characters, backslash, `#`, broken escapes, overlong UTF-8 (`%C0%AE` is a dot to some), dot segments
+ * hidden behind `%2F`, `%5C` or `;`, and `..` after an empty segment. `raw` holds one byte per character, as Node gives it.
  */
 export function normalisePath(raw: string): string | undefined {
   const queryAt = raw.indexOf('?')
@@ -19,6 +22,7 @@ export function normalisePath(raw: string): string | undefined {
   if (plain.test(path)) return path
   if (!path.startsWith('/') || /[^\x21-\x7e\x80-\xff]|[\\#]|%(?![0-9A-Fa-f]{2})|%00/.test(path)) return undefined
   const escaped = withCanonicalEscapes(path)
+  if (overlong.test(escaped)) return undefined
   const kept: string[] = []
   const segments = escaped.slice(1).split('/')
   for (const [index, segment] of segments.entries()) {

@@ -51,14 +51,16 @@ export class IdleConnections implements Disposable {
       this.#kept = this.#kept.filter(kept => kept.connection !== connection)
       socket.destroy()
     }
-    // An HTTP/2 origin speaks first; what it says is for the session that will take this connection.
-    const isQuiet = connection.alpn === 'http/1.1'
-    if (isQuiet) socket.on('data', drop).on('end', drop).resume()
+    // An HTTP/2 origin speaks first; what it says is kept for the session that will take this connection. It is read all the
+    // same: what is not read of a connection that the origin has broken, nobody would ever learn of, a session neither.
+    if (connection.alpn === 'h2') socket.on('readable', keep)
+    else socket.on('data', drop).resume()
+    socket.on('end', drop)
     socket.on('close', drop).on('timeout', drop).setTimeout(this.#limits.idleMs)
     // Waiting for the origin to close must not keep the process alive.
     socket.unref()
     const detach = (): void => {
-      socket.off('data', drop).off('end', drop).off('close', drop).off('timeout', drop)
+      socket.off('readable', keep).off('data', drop).off('end', drop).off('close', drop).off('timeout', drop)
       socket.setTimeout(0)
       socket.pause()
       socket.ref()
@@ -86,4 +88,9 @@ export class IdleConnections implements Disposable {
     for (const { connection } of this.#kept) connection.socket.destroy()
     this.#kept = []
   }
+}
+
+/** What was said stays in the socket's buffer, from which a session takes it; reading nothing is how its end shows. */
+function keep(this: Socket): void {
+  this.read(0)
 }

@@ -6,6 +6,7 @@ import { parseAddress } from '../net/address.ts'
 import type { Port } from '../net/port.ts'
 import type { Host } from '../policy/decision.ts'
 import { dial } from './dial.ts'
+import type { DialLimit } from './dial-limit.ts'
 import { type IdleLimits, IdleConnections, type PooledConnection } from './idle.ts'
 import type { OriginTls } from './origin-tls.ts'
 import type { Connect, Denied, Resolver } from './outside.ts'
@@ -19,6 +20,8 @@ export interface PoolOptions {
   readonly tls: OriginTls
   readonly connect?: Connect
   readonly limits: IdleLimits
+  /** Shared by all that the job dials; absent: as many as it asks for. */
+  readonly dials?: DialLimit
 }
 
 /** The one implementation of `UpstreamPool`. Disposing destroys what is kept, not what is lent. */
@@ -56,8 +59,8 @@ export class OriginPool implements UpstreamPool, Disposable {
   }
 
   async acquire(alpn: Alpn, reuse: Reuse, signal: AbortSignal): Promise<UpstreamConnection | Denied> {
-    const kept = this.#idle.take(alpn, reuse, connection => this.#mayLend(connection))
-    if (kept !== undefined) return this.#lend(kept)
+    const kept = this.take(alpn, reuse)
+    if (kept !== undefined) return kept
     const connection = await this.#open([alpn], signal)
     if ('verdict' in connection) return connection
     if (connection.alpn !== alpn) {
@@ -68,6 +71,11 @@ export class OriginPool implements UpstreamPool, Disposable {
       })
     }
     return this.#lend(connection)
+  }
+
+  take(alpn: Alpn, reuse: Reuse): UpstreamConnection | undefined {
+    const kept = this.#idle.take(alpn, reuse, connection => this.#mayLend(connection))
+    return kept === undefined ? undefined : this.#lend(kept)
   }
 
   release(connection: UpstreamConnection): void {
@@ -93,7 +101,12 @@ export class OriginPool implements UpstreamPool, Disposable {
     return policy.mayResolveTo(connection.address)
   }
 
-  async #open(alpn: readonly Alpn[], signal: AbortSignal): Promise<PooledConnection | Denied> {
+  #open(alpn: readonly Alpn[], signal: AbortSignal): Promise<PooledConnection | Denied> {
+    const opening = (): Promise<PooledConnection | Denied> => this.#connect(alpn, signal)
+    return this.#options.dials?.run(opening) ?? opening()
+  }
+
+  async #connect(alpn: readonly Alpn[], signal: AbortSignal): Promise<PooledConnection | Denied> {
     const { job, resolver, tls, connect } = this.#options
     const dialled = await dial({ host: this.host, port: this.port, policy: job.policy }, resolver, signal, connect)
     if ('verdict' in dialled) return dialled

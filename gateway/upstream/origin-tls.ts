@@ -11,6 +11,8 @@ import type { Alpn } from './pool.ts'
 /** From the first byte of ours to a verified certificate, in milliseconds. */
 const handshakeTimeoutMs = 15_000
 const maxSessions = 1_024
+/** An origin that asked for a certificate has this long to turn down a client without one, in milliseconds. */
+const turnedDownMs = 500
 
 /** Where a handshake goes, and which protocols it offers (none when empty). */
 export interface HandshakeTarget {
@@ -100,19 +102,51 @@ function handshake(
       else early = fresh
     })
     secure.once('secureConnect', () => {
-      settle()
-      secure.off('error', onError)
-      secure.on('error', ignoreError)
-      if (early !== undefined) sessions.set(sessionKey, early)
-      secure.setNoDelay(true)
-      secure.pause()
-      resolve(secure)
+      if (mayTurnDown(secure)) awaitWord(secure, finish, onClose)
+      else finish()
     })
     secure.on('error', onError)
     secure.once('close', onClose)
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort)
+
+    function finish(): void {
+      settle()
+      secure.off('error', onError)
+      // For its life: Node leaves a connection open whose TLS is broken. `close` follows, and it is there that holders look.
+      secure.on('error', () => secure.destroy())
+      if (early !== undefined) sessions.set(sessionKey, early)
+      secure.setNoDelay(true)
+      secure.pause()
+      resolve(secure)
+    }
   })
+}
+
+/**
+ * Did the origin ask for a certificate, of which we have none, in TLS 1.3? There it says no only when the handshake is over
+ * for us. Its request names the signatures that it takes; without one nothing of that is known.
+ */
+function mayTurnDown(secure: TLSSocket): boolean {
+  return secure.getProtocol() === 'TLSv1.3' && secure.getSharedSigalgs().length > 0
+}
+
+/** Waits for the origin's word on our certificate: a ticket means yes, so does saying nothing for a while; no is an error, or the end. */
+function awaitWord(secure: TLSSocket, accepted: () => void, ended: () => void): void {
+  const late = setTimeout(settle, turnedDownMs)
+  // What it says already stays in the buffer; without looking nobody would see the end.
+  const look = (): void => void secure.read(0)
+  secure.on('readable', look).once('session', settle).once('end', ended).once('close', leave)
+
+  function leave(): void {
+    clearTimeout(late)
+    secure.off('readable', look).off('session', settle).off('end', ended).off('close', leave)
+  }
+
+  function settle(): void {
+    leave()
+    accepted()
+  }
 }
 
 function handshakeError(secure: TLSSocket, host: Host, cause: Error & { readonly code?: string }): GatewayError {
@@ -127,7 +161,7 @@ function handshakeError(secure: TLSSocket, host: Host, cause: Error & { readonly
     : new GatewayError('UPSTREAM_TLS', `TLS handshake with ${host} failed: ${reason}`, { cause, details: { reason } })
 }
 
-/** Left on the socket for its life: `close` always follows an error, and it is there that holders look. */
+/** Left on a socket that has been given up. */
 function ignoreError(): void {
   // Nothing to do here.
 }

@@ -14,7 +14,7 @@ export interface Origins extends Disposable {
 export type OriginsOptions = Omit<PoolOptions, 'limits'> & { readonly limits?: IdleLimits }
 
 /** Less than the 60 s after which most servers close a kept connection. */
-const defaultLimits: IdleLimits = { maxIdle: 32, idleMs: 50_000, recentMs: 1_000 }
+const defaultLimits: IdleLimits = { maxIdle: 128, idleMs: 50_000, recentMs: 1_000 }
 
 /** Pools remembered; a build that talks to more origins than this reconnects to the least recently used ones. */
 const maxPools = 1_024

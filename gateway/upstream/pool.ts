@@ -50,6 +50,8 @@ export interface UpstreamPool {
    * @throws GatewayError UPSTREAM_*; UPSTREAM_PROTOCOL when the origin does not speak `alpn` (any more).
    */
   acquire(alpn: Alpn, reuse: Reuse, signal: AbortSignal): Promise<UpstreamConnection | Denied>
+  /** The same where a connection is kept: at once, without a promise, which is what most connections of a build come to. */
+  take(alpn: Alpn, reuse: Reuse): UpstreamConnection | undefined
   /** Gives back an `http/1.1` connection between two exchanges. Anything else must be destroyed by its holder instead. */
   release(connection: UpstreamConnection): void
 }

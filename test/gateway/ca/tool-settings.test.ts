@@ -6,9 +6,14 @@ import { planToolSettings } from '../../../gateway/ca/tool-settings.ts'
 
 const bundle = '/run/tidegate/bundle.pem'
 
-t.test('planToolSettings(): apt and wget are led to the bundle', async t => {
+t.test('planToolSettings(): apt, wget and PHP are led to the bundle', async t => {
   const { files, variables, warnings } = await planToolSettings({ HOME: t.testdir() }, bundle)
-  t.strictSame(variables, { APT_CONFIG: 'apt.conf', WGETRC: 'wgetrc' })
+  t.strictSame(variables, {
+    APT_CONFIG: '/run/tidegate/apt.conf',
+    PHP_INI_SCAN_DIR: ':/run/tidegate',
+    WGETRC: '/run/tidegate/wgetrc',
+  })
+  t.match(files['php.ini'], `curl.cainfo = "${bundle}"\n`)
   t.equal(files['wgetrc'], `ca_certificate = ${bundle}\n`)
   t.equal(files['apt.conf'], `Acquire::https::CAInfo "${bundle}";\n`)
   t.strictSame(warnings, [])
@@ -22,6 +27,11 @@ t.test('planToolSettings(): apt keeps the settings that the environment named', 
   const { stdout } = await execa('/usr/bin/apt-config', ['dump'], { env: { APT_CONFIG: join(home, 'apt.conf') } })
   t.match(stdout, `Acquire::https::CAInfo "${bundle}"`)
   t.match(stdout, 'Acquire::Retries "7"')
+})
+
+t.test('planToolSettings(): PHP reads the folders that the environment named too', async t => {
+  const { variables } = await planToolSettings({ HOME: t.testdir(), PHP_INI_SCAN_DIR: '/opt/php.d' }, bundle)
+  t.equal(variables['PHP_INI_SCAN_DIR'], '/opt/php.d:/run/tidegate')
 })
 
 for (const [where, file] of [

@@ -1,4 +1,5 @@
 import type { Job, JobSocket } from '../../../gateway/jobs/job.ts'
+import { PolicyInForce } from '../../../gateway/jobs/policy-in-force.ts'
 import { openVirtualAddresses } from '../../../gateway/jobs/virtual-addresses.ts'
 import { type Address, parseAddress } from '../../../gateway/net/address.ts'
 import { type Cidr, parseCidr } from '../../../gateway/net/cidr.ts'
@@ -47,7 +48,7 @@ export class FakeJob implements Job {
   readonly sink = { write: (event: FlowEvent): void => this.#write(event) }
   readonly names
   readonly asked: JobSocket[] = []
-  policy: Policy
+  readonly inForce: PolicyInForce
   recordFailed = false
   /** Who `attribute()` says it is. */
   process: ProcessInfo | undefined | (() => Promise<ProcessInfo | undefined>)
@@ -55,9 +56,21 @@ export class FakeJob implements Job {
   #flows = 0
 
   constructor(inForce: Policy, now: () => number = Date.now, limit = 1_000) {
-    this.policy = inForce
+    this.inForce = new PolicyInForce(inForce)
     this.#now = now
     this.names = openVirtualAddresses({ pool: cidr('198.18.0.0/16'), limit, now })
+  }
+
+  get policy(): Policy {
+    return this.inForce.current
+  }
+
+  set policy(policy: Policy) {
+    this.inForce.replace(policy)
+  }
+
+  onPolicyChange(look: () => void): Disposable {
+    return this.inForce.onChange(look)
   }
 
   openFlow(facts: Omit<FlowEvent, 'startedAt'>): OpenFlow {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { askUdp, query, queryOfLabels, read } from './client.ts'
-import { policy, processNamed } from './fake-job.ts'
+import { address, policy, processNamed } from './fake-job.ts'
 import { reply, type Script } from './scripted-resolver.ts'
 import { rig, rules } from './server-rig.ts'
 
@@ -111,3 +111,32 @@ t.test('openDnsServer(): tells where each answer came from', async t => {
   for (const name of ['npm.test', 'NPM.test', 'evil.test', 'evil.test']) await ask(name)
   t.same(sources, ['upstream', 'cache', 'local', 'local'])
 })
+
+t.test('openDnsServer(): N19: a question that waits while the policy changes is answered by the new one', async t => {
+  const { ask, job, resolver } = await rig(t)
+  const { script } = resolver
+  resolver.script = asked => {
+    job.policy = policy('block', 'allow: [other.test]')
+    return script(asked)
+  }
+  t.match(await ask('npm.test'), { rcode: 3 })
+  t.ok(resolver.asked.length > 0, 'it was under way')
+  t.match(job.events, [{ host: 'npm.test', verdict: 'deny', reason: 'no-rule', rcode: 'NXDOMAIN' }])
+  t.equal(job.names.lookup(address('198.18.0.1')), undefined, 'no address was given out')
+})
+
+t.test(
+  'openDnsServer(): more questions than one of many jobs may ask are refused, repeats too, and counted',
+  async t => {
+    const { ask, job, server } = await rig(t, { questions: { all: { perSecond: 0.001, burst: 3 } } })
+    for (let index = 0; index < 10; index++)
+      t.match(await ask('npm.test', a, {}), index < 3 ? { rcode: 0 } : { rcode: 2, error: { text: /JOB_LIMIT/ } })
+    await server[Symbol.asyncDispose]()
+    const refused = job.events.filter(({ error }) => error === 'JOB_LIMIT')
+    t.equal(
+      refused.reduce((sum, { packets = 1 }) => sum + packets, 0),
+      7,
+    )
+    t.match(refused[0], { layer: 'dns', verdict: 'deny', reason: 'dns-budget' })
+  },
+)

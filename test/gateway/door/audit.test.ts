@@ -136,6 +136,38 @@ t.test('audit: a client that says something that is no request trusts us, and is
   t.match((await gateway.job.recorded(2))[1], { layer: 'http', inspected: true, verdict: 'allow' })
 })
 
+t.test('audit: clients that finish the handshake and then leave without a word are passed the third time', async t => {
+  await using gateway = new Loopback(policyOf('audit', [a]))
+  await gateway.origin(httpsOrigin(a))
+  const port = await gateway.toward(a)
+  const ca = new Authority({ job: 'x', lifetimeHours: 1, now: Date.now() }).certificatePem
+  for (const seen of [1, 2]) {
+    // In TLS 1.2 it is the server whose word ends the handshake.
+    await t.rejects(tlsClient(gateway, port, { servername: a, ca, maxVersion: 'TLSv1.2' }))
+    const { event } = (await gateway.job.recorded(seen))[seen - 1] ?? {}
+    t.equal(event, seen === 1 ? undefined : 'inspection-bypassed')
+  }
+  const third = await tlsClient(gateway, port, { servername: a, rejectUnauthorized: false })
+  t.match(third.getPeerCertificate().issuer.CN, /outside/)
+  third.destroy()
+})
+
+t.test(
+  'audit: a client that connects ahead of need and says farewell trusts us, and is read the next time',
+  async t => {
+    await using gateway = new Loopback(policyOf('audit', [a]))
+    await gateway.origin(httpsOrigin(a))
+    const port = await gateway.toward(a)
+    const s_client = ['s_client', '-connect', `127.0.0.1:${port}`, '-servername', a]
+    t.equal((await execa('openssl', s_client, { input: '', reject: false })).exitCode, 0)
+    t.notHas((await gateway.job.recorded(1))[0], { event: 'inspection-bypassed' })
+    const client = await tlsClient(gateway, port, { servername: a })
+    client.write(get(a))
+    t.equal(await readAll(client), answer)
+    t.match((await gateway.job.recorded(2))[1], { layer: 'http', inspected: true, verdict: 'allow' })
+  },
+)
+
 t.test('audit: an origin with a certificate that only its client knows is passed, and said so (T12)', async t => {
   const stranger = new Authority({ job: 'stranger', lifetimeHours: 1, now: Date.now() })
   await using gateway = new Loopback(policyOf('audit', [a]))

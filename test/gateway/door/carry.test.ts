@@ -3,6 +3,7 @@ import { connect as connectTcp, createServer } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import t from 'tap'
 import { policyOf } from './fake-job.ts'
+import { hello } from './hello.ts'
 import { Loopback, originIdentity } from './loopback.ts'
 import { exchange, readAll, tlsClient } from './tls-client.ts'
 
@@ -74,7 +75,7 @@ t.test('handleConnection(): connections over the limit are reset, those below it
   first.write('1')
   await once(first, 'data')
   t.equal(await exchange(port, '2'), 'ECONNRESET')
-  t.match(gateway.job.events, [{ error: 'LIMIT_REACHED' }])
+  t.match(gateway.job.events, [{ host: a, port: 9, verdict: 'deny', reason: 'too-large', error: 'JOB_LIMIT' }])
   first.end('3')
   t.equal(await readAll(first), '3')
   t.equal(gateway.door.connections, 0)
@@ -92,4 +93,26 @@ t.test('handleConnection(): a virtual address is held as long as a connection us
   await gateway.settled()
   t.equal(gateway.job.names.held, 0)
   t.equal(gateway.job.open, 0)
+})
+
+t.test('handleConnection(): of several rules for one port, the one that admits the bytes is named', async t => {
+  const rules = [`https://${a}:8443/only/this`, `tcp://${a}:8443`]
+  await using gateway = new Loopback(policyOf('block', rules), { limits: { serverFirstMs: 20 } })
+  await gateway.origin(echoOrigin(), 8443)
+  const client = connectTcp(await gateway.toward(a, 8443), '127.0.0.1')
+  client.on('error', () => {}).end('\0not TLS')
+  t.equal(await readAll(client), '\0not TLS')
+  t.match(await gateway.job.recorded(1), [{ layer: 'tcp', verdict: 'allow', rule: /tcp:/ }])
+})
+
+t.test('handleConnection(): a record names the host that the hello asked for, when it is another', async t => {
+  await using gateway = new Loopback(policyOf('audit', [a]))
+  await gateway.origin(echoOrigin())
+  const client = connectTcp(await gateway.toward(a), '127.0.0.1')
+  client.on('error', () => {})
+  client.write(hello({ name: 'b.example.com' }))
+  await once(client, 'data')
+  client.destroy()
+  const line = { layer: 'tls', verdict: 'observe', reason: 'sni-mismatch', host: a, asked: 'b.example.com' }
+  t.match(await gateway.job.recorded(1), [line])
 })

@@ -3,6 +3,7 @@ import { type Address, parseAddress } from '../../../gateway/net/address.ts'
 import { type Hostname, parseHostname } from '../../../gateway/net/hostname.ts'
 import { type Port, parsePort } from '../../../gateway/net/port.ts'
 import { parsePolicy } from '../../../gateway/policy/document-parse.ts'
+import { PolicyInForce } from '../../../gateway/jobs/policy-in-force.ts'
 import type { Policy } from '../../../gateway/policy/policy.ts'
 import type { FlowEvent, OpenFlow } from '../../../gateway/record/event.ts'
 
@@ -42,15 +43,36 @@ export class FakeJob implements Job {
   readonly events: FlowEvent[] = []
   readonly sink = { write: (event: FlowEvent): void => void this.events.push(event) }
   readonly names = new FakeNames()
-  policy: Policy
+  readonly inForce: PolicyInForce
   recordFailed = false
   /** Flows opened and not yet written. */
   open = 0
+  /** Who wants to be told when the policy changes. */
+  looking = 0
   #flows = 0
   #waiting: (() => void)[] = []
 
   constructor(policy: Policy) {
-    this.policy = policy
+    this.inForce = new PolicyInForce(policy)
+  }
+
+  get policy(): Policy {
+    return this.inForce.current
+  }
+
+  set policy(policy: Policy) {
+    this.inForce.replace(policy)
+  }
+
+  onPolicyChange(look: () => void): Disposable {
+    const looking = this.inForce.onChange(look)
+    this.looking += 1
+    return {
+      [Symbol.dispose]: () => {
+        this.looking -= 1
+        looking[Symbol.dispose]()
+      },
+    }
   }
 
   openFlow(facts: Omit<FlowEvent, 'startedAt'>): OpenFlow {

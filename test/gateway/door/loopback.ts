@@ -44,11 +44,12 @@ export class Loopback implements AsyncDisposable {
   readonly #meant = new Map<number | undefined, JobSocket>()
   readonly #accepted = new Set<Promise<void>>()
   #source: Address
+  #resolved: Address = originAddress
 
   constructor(policy: Policy, options: Partial<DoorOptions> = {}) {
     this.job = new FakeJob(policy)
     this.#source = this.job.address
-    const resolver: Resolver = { resolve: () => Promise.resolve([originAddress]) }
+    const resolver: Resolver = { resolve: () => Promise.resolve([this.#resolved]) }
     const open: Connect = (to, toPort) => {
       this.dialled.push(`${to}:${toPort}`)
       const real = this.#origins.get(toPort) ?? 1
@@ -79,6 +80,11 @@ export class Loopback implements AsyncDisposable {
   /** Connections from here on come from another address than the job's. */
   from(source: string): void {
     this.#source = address(source)
+  }
+
+  /** Names lead to this address from here on. */
+  resolvesTo(resolved: string): void {
+    this.#resolved = address(resolved)
   }
 
   /** Opens the door for what the job dials: a name, or a literal address. Returns the real port on 127.0.0.1. */

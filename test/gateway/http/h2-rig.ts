@@ -7,6 +7,7 @@ import {
   type Http2SecureServer,
   type ServerHttp2Stream,
 } from 'node:http2'
+import type { HttpLimits } from '../../../gateway/http/context.ts'
 import { policyOf } from '../door/fake-job.ts'
 import { Loopback, originIdentity } from '../door/loopback.ts'
 import { tlsClient } from '../door/tls-client.ts'
@@ -24,8 +25,13 @@ export class H2Rig implements AsyncDisposable {
   sessions = 0
   readonly #clients: ClientHttp2Session[] = []
 
-  constructor(onStream: OnStream, rules: readonly string[] = [host], mode: 'audit' | 'block' = 'block') {
-    this.gateway = new Loopback(policyOf(mode, rules))
+  constructor(
+    onStream: OnStream,
+    rules: readonly string[] = [host],
+    mode: 'audit' | 'block' = 'block',
+    httpLimits: Partial<HttpLimits> = {},
+  ) {
+    this.gateway = new Loopback(policyOf(mode, rules), { httpLimits })
     this.origin = createSecureServer({ ...originIdentity(host), settings: { maxConcurrentStreams: 200 } })
     this.origin.on('stream', (stream: ServerHttp2Stream, _headers: unknown, _flags: number, raw: string[]) => {
       stream.on('error', () => {})

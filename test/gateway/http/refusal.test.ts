@@ -89,6 +89,7 @@ const failures: readonly [ErrorCode, number][] = [
   ['UPSTREAM_TRUNCATED', 502],
   ['UPSTREAM_TIMEOUT', 504],
   ['LIMIT_REACHED', 431],
+  ['JOB_LIMIT', 503],
   ['CLIENT_TIMEOUT', 408],
   ['LOG_WRITE_FAILED', 503],
 ]

@@ -40,6 +40,8 @@ const cases: readonly [string, string, AddressClass][] = [
   ['N2: NAT64 of loopback is loopback', '64:ff9b::127.0.0.1', 'loopback'],
   ['N2: NAT64 of metadata is metadata', '64:ff9b::169.254.169.254', 'metadata'],
   ['N2: local-use NAT64', '64:ff9b:1::10.0.0.1', 'private'],
+  ['N2: local-use NAT64 of a public address is the network’s own', '64:ff9b:1::8.8.8.8', 'private'],
+  ['N2: local-use NAT64 with metadata in another place', '64:ff9b:1:a9fe:a9:fe00:808:808', 'private'],
   ['N2: 6to4 of a private address', '2002:c0a8:1::1', 'private'],
   ['N2: Teredo, private client', '2001:0:808:808::f5ff:fffe', 'private'],
   ['N2: Teredo, private server', '2001:0:a00:1::f7f7:f7f7', 'private'],

@@ -1,0 +1,99 @@
+import { GatewayError } from '../errors.ts'
+import { overLimit, policyChanged } from '../jobs/flow-cuts.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { OpenFlow } from '../record/event.ts'
+import type { Denied } from '../upstream/outside.ts'
+import type { UpstreamConnection } from '../upstream/pool.ts'
+import type { H2Request, RawFields } from './h2-fields.ts'
+import { bodyLimit, refuse, type Judged } from './judge.ts'
+import type { RefusedRequest } from './refusal.ts'
+
+const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** What an exchange is opened with. */
+export interface H2ExchangeParts {
+  readonly request: H2Request
+  readonly judged: Judged
+  /** The head, to be sent on as it is. */
+  readonly fields: RawFields
+  readonly about: RefusedRequest
+  readonly flow: OpenFlow
+}
+
+/** What one stream is for, decided, and its record: written once, when it is closed. */
+export class H2Exchange {
+  readonly request: H2Request
+  readonly fields: RawFields
+  readonly about: RefusedRequest
+  readonly flow: OpenFlow
+  #judged: Judged
+  /** Bytes of body that may be sent. */
+  #maxRequestBytes: number
+  /** It was under way when the policy changed, and the new one refuses it. */
+  #isCut = false
+
+  constructor({ request, judged, fields, about, flow }: H2ExchangeParts) {
+    this.request = request
+    this.fields = fields
+    this.about = about
+    this.flow = flow
+    this.#judged = judged
+    this.#maxRequestBytes = bodyLimit(judged.decision)
+  }
+
+  get judged(): Judged {
+    return this.#judged
+  }
+
+  /** It may be sent again when nothing came back (RFC 9110 §9.2.1). */
+  get isSafe(): boolean {
+    return safe.has(this.request.method)
+  }
+
+  /** The policy has changed, and this is what it says. Why it is cut: for itself, or for the size of its body so far. */
+  judgeAgain(judged: Judged, policy: Policy): Denied | undefined {
+    const { decision } = judged
+    this.#judged = judged
+    this.#maxRequestBytes = bodyLimit(decision)
+    return decision.verdict === 'deny' ? decision : this.#tooLarge(policy)
+  }
+
+  /** From here on what is refused is refused because the policy has changed. */
+  cut(): void {
+    this.#isCut = true
+  }
+
+  /** Counts a part of the body; the denial when it is more than may be sent. */
+  send(bytes: number, policy: Policy): Denied | undefined {
+    this.flow.sent += bytes
+    return this.flow.sent > this.#maxRequestBytes ? this.#tooLarge(policy) : undefined
+  }
+
+  /** The connection that carries it. */
+  noteConnection({ address, observed }: UpstreamConnection): void {
+    this.flow.note({ address })
+    if (observed !== undefined && this.#judged.decision.verdict === 'allow')
+      this.flow.note({ verdict: 'observe', reason: observed })
+  }
+
+  noteStatus(status: number | undefined): void {
+    if (status !== undefined) this.flow.note({ status })
+  }
+
+  noteRefused(cause: Denied | GatewayError): void {
+    if (cause instanceof GatewayError)
+      return this.flow.note(cause.code === 'JOB_LIMIT' ? overLimit : { error: cause.code })
+    const { verdict, reason } = cause
+    this.flow.note(this.#isCut ? policyChanged(cause) : { verdict, reason })
+  }
+
+  /** Audit mode lets a body that is too large pass, and says so. */
+  #tooLarge(policy: Policy): Denied | undefined {
+    if (this.flow.sent <= this.#maxRequestBytes) return undefined
+    const decision = refuse(policy, 'too-large', this.#judged.decision.rule)
+    if (decision.verdict === 'deny') return decision
+    this.flow.note({ verdict: 'observe', reason: 'too-large' })
+    this.#maxRequestBytes = Infinity
+    return undefined
+  }
+}
