@@ -3,17 +3,22 @@ import { join } from 'node:path'
 
 /**
  * Forgets the slots of network namespaces that are no more (a container that was removed): their wires went with them, and
- * nobody else would sweep up after them. Returns `NAMESPACE-SLOT` of each; `isThere` is the seam of tests.
+ * nobody else would sweep up after them. Before each is forgotten, `alsoRemove` gets its `NAMESPACE-SLOT`; `isThere` is the
+ * seam of tests.
  */
-export function sweepGone(root: string, isThere: (inode: number) => boolean = liveNamespaces()): readonly string[] {
-  return listed(root)
-    .filter(name => /^\d+$/.test(name) && !isThere(Number(name)))
-    .flatMap(name => {
-      const slots = listed(join(root, name)).filter(slot => /^[0-9a-f]{4}$/.test(slot))
-      for (const slot of slots) rmSync(join(root, name, slot), { force: true })
-      removeEmpty(join(root, name))
-      return slots.map(slot => `${name}-${slot}`)
-    })
+export async function sweepGone(
+  root: string,
+  alsoRemove: (name: string) => Promise<void>,
+  isThere: (inode: number) => boolean = liveNamespaces(),
+): Promise<void> {
+  for (const name of listed(root)) {
+    if (!/^\d+$/.test(name) || isThere(Number(name))) continue
+    for (const slot of listed(join(root, name)).filter(it => /^[0-9a-f]{4}$/.test(it))) {
+      await alsoRemove(`${name}-${slot}`)
+      rmSync(join(root, name, slot), { force: true })
+    }
+    removeEmpty(join(root, name))
+  }
 }
 
 /** Removes a folder if it is empty. Somebody who is about to write into it makes it anew. */

@@ -3,12 +3,13 @@ import { parsePort } from '../net/port.ts'
 import { decide } from '../policy/decide.ts'
 import type { DenyReason } from '../policy/decision.ts'
 import type { FlowEvent } from '../record/event.ts'
+import { unixNow } from '../record/unix-now.ts'
 import type { Counted, TableReading } from './table-reading.ts'
 
 /** How often the kernel's counts are read, and how much of them is written down. */
 export interface LedgerLimits {
-  /** Default 1,000. */
-  readonly intervalMs: number
+  /** Milliseconds until the next reading, asked after each; default 1,000. */
+  readonly intervalMs: () => number
   /** A destination seen before is written again after so many readings, default 30; what came in between is added up. */
   readonly readingsPerLine: number
   /** Lines one reading may write, default 256; the rest is one line without a destination. */
@@ -18,8 +19,8 @@ export interface LedgerLimits {
 }
 
 /** What the ledger needs of the wire. */
-export interface LedgerSource {
-  read(signal: AbortSignal): Promise<TableReading>
+export interface LedgerSource<Reading extends TableReading> {
+  read(signal: AbortSignal): Promise<Reading>
 }
 
 /** The running account of what the kernel refused. Disposing reads once more, as far as it can, and writes what is left. */
@@ -32,13 +33,13 @@ export interface Ledger extends AsyncDisposable {
  * Turns the kernel's counts into `packet` lines of the job's record. `seen` is told of each reading, for the gauge that
  * watches the table; `failed` of a reading that failed (the table is gone): the caller then calls the job unprotected.
  */
-export function openLedger(
-  source: LedgerSource,
+export function openLedger<Reading extends TableReading>(
+  source: LedgerSource<Reading>,
   job: Job,
-  on: { readonly seen: (reading: TableReading) => void; readonly failed: (cause: unknown) => void },
+  on: { readonly seen: (reading: Reading) => void; readonly failed: (cause: unknown) => void },
   limits: Partial<LedgerLimits> = {},
 ): Ledger {
-  const { intervalMs = 1_000, readingsPerLine = 30, linesPerReading = 256, since } = limits
+  const { intervalMs = () => 1_000, readingsPerLine = 30, linesPerReading = 256, since } = limits
   const account = new Account(job, readingsPerLine, linesPerReading)
   if (since !== undefined) account.begin(since)
   let before: Promise<unknown> = Promise.resolve()
@@ -54,19 +55,24 @@ export function openLedger(
     on.seen(seen)
     account.add(seen, last)
   }
-  let pending = false
-  const timer = setInterval(() => {
-    // A machine too slow for its interval must not pile up programs.
-    if (pending) return
-    pending = true
-    read(AbortSignal.timeout(10_000))
-      .catch(on.failed)
-      .finally(() => (pending = false))
-  }, intervalMs).unref()
+  // One after the other: a machine too slow for the interval must not pile up programs.
+  let closed = false
+  let timer: NodeJS.Timeout | undefined
+  const next = (): void => {
+    timer = setTimeout(() => {
+      read(AbortSignal.timeout(10_000))
+        .catch(on.failed)
+        .finally(() => {
+          if (!closed) next()
+        })
+    }, intervalMs()).unref()
+  }
+  next()
   return {
     read,
     async [Symbol.asyncDispose]() {
-      clearInterval(timer)
+      closed = true
+      clearTimeout(timer)
       try {
         await read(AbortSignal.timeout(10_000), true)
       } catch (cause) {
@@ -123,7 +129,7 @@ class Account {
       entry.age = 0
     }
     if (uncounted > this.#uncounted) {
-      this.#job.sink.write({ ...refusal('protocol'), packets: uncounted - this.#uncounted, startedAt: Date.now() })
+      this.#job.sink.write({ ...refusal('protocol'), packets: uncounted - this.#uncounted, startedAt: unixNow() })
       this.#uncounted = uncounted
     }
   }
@@ -132,7 +138,7 @@ class Account {
     const { address, port, protocol } = counted
     const name = address === undefined ? undefined : this.#job.names.lookup(address)
     return {
-      startedAt: Date.now(),
+      startedAt: unixNow(),
       ...(address === undefined || name !== undefined ? {} : { address }),
       ...(name === undefined ? {} : { host: name.host, flow: name.flow }),
       ...(port === undefined ? {} : { port }),

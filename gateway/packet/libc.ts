@@ -1,4 +1,5 @@
 import koffi from 'koffi'
+import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { GatewayError } from '../errors.ts'
 
@@ -15,6 +16,7 @@ const calls = {
   socket: lib.func('int socket(int domain, int type, int protocol)'),
   bind: lib.func('int bind(int fd, void *address, uint32_t length)'),
   listen: lib.func('int listen(int fd, int backlog)'),
+  connect: lib.func('int connect(int fd, void *address, uint32_t length)'),
   setsockopt: lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t length)'),
   getsockopt: lib.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
   getsockname: lib.func('int getsockname(int fd, void *address, void *length)'),
@@ -26,7 +28,10 @@ const calls = {
   setns: lib.func('int setns(int fd, int kind)'),
   tcgetpgrp: lib.func('int tcgetpgrp(int fd)'),
   getpgrp: lib.func('int getpgrp()'),
+  // The handler as a number: pointers are as long.
+  signal: lib.func('long signal(int number, long handler)'),
   prctl: lib.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)'),
+  capset: lib.func('int capset(void *header, void *data)'),
   syscall: lib.func('long syscall(long number, unsigned long a, unsigned long b, void *c)'),
 } as const
 
@@ -39,7 +44,14 @@ export type Outcome = { readonly value: number } | { readonly errno: string }
 /** Calls a C function; a result below zero is a failure. */
 export function call(name: CallName, ...args: readonly Argument[]): Outcome {
   const value = Number(calls[name](...args))
-  return value < 0 ? { errno: getSystemErrorName(-koffi.errno()) } : { value }
+  return value < 0 ? { errno: errnoName(koffi.errno()) } : { value }
+}
+
+/** Node has no name of its own for those that it never passes on (`EINPROGRESS`). */
+function errnoName(number: number): string {
+  const named = getSystemErrorName(-number)
+  if (!named.startsWith('Unknown')) return named
+  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? named
 }
 
 /**
@@ -61,8 +73,8 @@ export function pinned(bytes: number): { readonly memory: Buffer; readonly base:
 }
 
 /**
- * Gives memory that is free back to the machine. Only the GNU C library has to be asked: it keeps what start-up needed
- * (7 of 90 MB, measured). Elsewhere this does nothing.
+ * Gives memory that is free back to the machine. Only the GNU C library has to be asked: it keeps what was needed once
+ * (7 of 90 MB after the start, measured). Elsewhere this does nothing.
  */
 export function releaseFreeMemory(): void {
   trimmer ??= findTrimmer()

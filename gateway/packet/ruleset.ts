@@ -2,13 +2,19 @@ import type { Address } from '../net/address.ts'
 import type { Port } from '../net/port.ts'
 import type { Mode } from '../policy/policy.ts'
 
-/** UDP destinations that the policy names by address, so that they are known before the job starts. */
+/** Where `udp://` rules may lead, as packets show it: an address that a rule names, or any virtual address on its port. */
 export interface UdpRange {
   /** An address or a block in CIDR notation, IPv4. */
   readonly to: string
   readonly from: Port
   readonly upTo: Port
 }
+
+/**
+ * How the kernel hands a connection of the job to the front door. `tproxy` as it is, without tracking it; `redirect` with
+ * its address rewritten, which is asked back (SO_ORIGINAL_DST). Only `tproxy` can carry UDP other than DNS.
+ */
+export type Steering = 'tproxy' | 'redirect'
 
 /** What the table of one job depends on. */
 export interface RulesetInput {
@@ -19,6 +25,7 @@ export interface RulesetInput {
   readonly gatewayAddress: Address
   readonly jobAddress: Address
   readonly mode: Mode
+  readonly steering: Steering
   /** Transparent listeners on the gateway's address. */
   readonly doorPort: Port
   readonly dnsTcpPort: Port
@@ -26,8 +33,8 @@ export interface RulesetInput {
   /** Where DNS over UDP is answered. */
   readonly dnsUdpPort: Port
   readonly udpRanges: readonly UdpRange[]
-  /** Most DNS exchanges of this job that the machine's connection tracking may hold at once. */
-  readonly dnsFlows: number
+  /** Most DNS exchanges, and most redirected connections, of this job that connection tracking may hold at once. */
+  readonly trackedFlows: number
 }
 
 /** Names of the sets in which the kernel counts what it refused; the ledger reads them. */
@@ -42,9 +49,6 @@ export const ledgerSets = {
 /** Counts refused packets whose destination did not fit its set. */
 export const overflowCounter = 'uncounted'
 
-/** UDP destinations admitted while the job runs: `address . port`. */
-export const udpSet = 'udp_allowed'
-
 /** Where no TCP connection can be made, so that the front door never sees one. */
 const unreachable = '{ 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/4, 255.255.255.255 }'
 
@@ -53,14 +57,16 @@ const ledgerSize = 2_048
 
 /**
  * The packet filter of one job as one script for one atomic `nft -f -`. It speaks about packets of the job's wire and
- * packets to its link address, and leaves everything else on the machine as it is. Pure.
+ * packets to its link address, and leaves everything else on the machine as it is. With `keep`, the table is there and
+ * what it has counted stays; only its rules are replaced. Pure.
  */
-export function renderRuleset(input: RulesetInput): string {
+export function renderRuleset(input: RulesetInput, keep: 'keep' | 'new' = 'new'): string {
   const { table, device, gatewayAddress: gateway, mode } = input
+  const way = input.steering === 'tproxy' ? renderTproxy(input) : renderRedirect(input)
   const audit = (rule: string): string => (mode === 'audit' ? rule : '')
   const other = `iifname != "${device}" accept comment "other interfaces are none of our business"`
-  return `table inet ${table}
-delete table inet ${table}
+  const before = keep === 'keep' ? `flush table inet ${table}` : `table inet ${table}\ndelete table inet ${table}`
+  return `${before}
 table inet ${table} {
 ${renderSets()}
   chain arrive {
@@ -73,18 +79,17 @@ ${renderSets()}
     ${refused('meta l4proto { tcp, udp } th dport 0', ledgerSets.fragment, 'ip daddr . meta l4proto', 'drop', 'nor does this')}
     ${refused('meta l4proto { tcp, udp } th sport 0', ledgerSets.fragment, 'ip daddr . meta l4proto', 'drop', 'and this cannot be answered')}
 ${audit('    icmp type echo-request accept comment "tracked: the answer comes from the address that was asked"\n')}    udp dport != 53 notrack comment "the job must not fill the table of connections"
-    meta l4proto != udp notrack comment "the same"
+    meta l4proto ${way.untracked} notrack comment "the same"
   }
 
   chain steer {
     type filter hook prerouting priority mangle; policy accept;
     ${other}
     ${refused(`ip daddr ${unreachable} meta l4proto tcp`, ledgerSets.denied, 'ip daddr . meta l4proto . th dport', 'drop', 'the kernel would drop it uncounted')}
-    tcp dport 53 tproxy ip to ${gateway}:${input.dnsTcpPort} accept comment "DNS to any address"
-    meta l4proto tcp tproxy ip to ${gateway}:${input.doorPort} accept comment "the front door"
-    udp dport 53 ct state new ct count over ${input.dnsFlows} drop comment "a flood of DNS"
+${way.steer}
+    udp dport 53 ct state new ct count over ${input.trackedFlows} drop comment "a flood of DNS"
     udp dport 53 accept comment "DNS to any address: rewritten below"
-${renderUdp(input)}
+${way.udp}
 ${renderPing(mode)}
     icmp type { destination-unreachable, time-exceeded } ip daddr 198.18.0.0/15 drop comment "late answers to us"
     ${refused('meta l4proto tcp', ledgerSets.denied, 'ip daddr . meta l4proto . th dport', 'reject with tcp reset', 'no gateway listens')}
@@ -95,14 +100,14 @@ ${renderPing(mode)}
   chain answer_names {
     type nat hook prerouting priority dstnat - 10; policy accept;
     iifname "${device}" udp dport 53 dnat ip to ${gateway}:${input.dnsUdpPort} comment "DNS to any address"
-${audit(`    iifname "${device}" icmp type echo-request dnat ip to ${gateway} comment "the kernel answers only for addresses it has"\n`)}  }
+${way.rewrite}${audit(`    iifname "${device}" icmp type echo-request dnat ip to ${gateway} comment "the kernel answers only for addresses it has"\n`)}  }
 
   chain admit {
     type filter hook input priority filter; policy accept;
     iifname != "${device}" iifname "tg*" ip saddr 198.19.0.0/16 accept comment "another job: its own table decides, and counts"
     iifname != "${device}" ip daddr { ${gateway}, ${input.jobAddress} } drop comment "the link address is the job's alone"
     ${other}
-    meta l4proto { tcp, udp } socket transparent 1 accept comment "steered here above"
+    ${way.admit}
     ip daddr ${gateway} udp dport ${input.dnsUdpPort} accept comment "DNS"
 ${audit(`    ip daddr ${gateway} icmp type echo-request accept comment "answered here"\n`)}    counter name "${overflowCounter}" drop comment "the machine's own ports"
   }
@@ -116,7 +121,7 @@ ${audit(`    ip daddr ${gateway} icmp type echo-request accept comment "answered
   chain untracked {
     type filter hook output priority raw; policy accept;
 ${audit(`    oifname "${device}" icmp type echo-reply accept\n`)}    oifname "${device}" udp sport != ${input.dnsUdpPort} notrack
-    oifname "${device}" meta l4proto != udp notrack
+    oifname "${device}" meta l4proto ${way.untracked} notrack
   }
 
   chain leave {
@@ -126,12 +131,48 @@ ${audit(`    oifname "${device}" icmp type echo-reply accept\n`)}    oifname "${
     tcp flags & (syn | ack) == syn drop comment "nobody dials into the job"
     meta l4proto tcp accept comment "answers"
     ip saddr ${gateway} udp sport ${input.dnsUdpPort} accept comment "DNS"
-    meta l4proto udp socket transparent 1 accept comment "answers of admitted UDP"
-    icmp type { destination-unreachable, time-exceeded, echo-reply } accept comment "refusals, and pings in audit"
+${way.leave}    icmp type { destination-unreachable, time-exceeded, echo-reply } accept comment "refusals, and pings in audit"
     drop
   }
 }
 `
+}
+
+/** What differs by how connections come in: a line or more for each chain, or nothing. */
+interface Way {
+  readonly untracked: string
+  readonly steer: string
+  readonly udp: string
+  readonly rewrite: string
+  readonly admit: string
+  readonly leave: string
+}
+
+function renderTproxy(input: RulesetInput): Way {
+  const { gatewayAddress: gateway } = input
+  return {
+    untracked: '!= udp',
+    steer: `    tcp dport 53 tproxy ip to ${gateway}:${input.dnsTcpPort} accept comment "DNS to any address"
+    meta l4proto tcp tproxy ip to ${gateway}:${input.doorPort} accept comment "the front door"`,
+    udp: renderUdp(input),
+    rewrite: '',
+    admit: 'meta l4proto { tcp, udp } socket transparent 1 accept comment "steered here above"',
+    leave: '    meta l4proto udp socket transparent 1 accept comment "answers of admitted UDP"\n',
+  }
+}
+
+/** Connections are tracked, in bounded number, so that the kernel remembers where they were meant to go. */
+function renderRedirect({ device, gatewayAddress: gateway, dnsTcpPort, doorPort, trackedFlows }: RulesetInput): Way {
+  return {
+    untracked: '!= { tcp, udp }',
+    steer: `    meta l4proto tcp ct state new ct count over ${trackedFlows} drop comment "a flood of connections"
+    meta l4proto tcp accept comment "rewritten below"`,
+    udp: '    # other UDP falls through to the refusal: only tproxy can carry it',
+    rewrite: `    iifname "${device}" tcp dport 53 dnat ip to ${gateway}:${dnsTcpPort} comment "DNS to any address"
+    iifname "${device}" meta l4proto tcp dnat ip to ${gateway}:${doorPort} comment "the front door"\n`,
+    admit: `ip daddr ${gateway} tcp dport { ${dnsTcpPort}, ${doorPort} } accept comment "rewritten above"`,
+    leave: '',
+  }
 }
 
 function renderSets(): string {
@@ -142,7 +183,6 @@ function renderSets(): string {
     renderLedger(ledgerSets.spoofed, 'ipv4_addr . ipv4_addr . inet_proto'),
     renderLedger(ledgerSets.echo, 'ipv4_addr'),
     `  counter ${overflowCounter} { }`,
-    `  set ${udpSet} { type ipv4_addr . inet_service; size 65536; }`,
   ].join('\n')
 }
 
@@ -154,10 +194,9 @@ function renderUdp({ gatewayAddress, udpFrontPort, udpRanges, mode }: RulesetInp
   const front = `tproxy ip to ${gatewayAddress}:${udpFrontPort} accept`
   if (mode === 'audit') return `    ip daddr != 224.0.0.0/3 meta l4proto udp ${front} comment "audit: any UDP"`
   // A rule each and no set: the ranges of two policy rules may overlap, which a set of the kernel's may not.
-  const ranges = udpRanges.map(
-    ({ to, from, upTo }) => `    ip daddr ${to} udp dport ${from}-${upTo} ${front} comment "UDP rules, by address"`,
-  )
-  return [`    ip daddr . udp dport @${udpSet} ${front} comment "UDP rules, by name"`, ...ranges].join('\n')
+  return udpRanges
+    .map(({ to, from, upTo }) => `    ip daddr ${to} udp dport ${from}-${upTo} ${front} comment "UDP rules"`)
+    .join('\n')
 }
 
 function renderPing(mode: Mode): string {

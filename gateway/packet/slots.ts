@@ -72,10 +72,14 @@ export function claimSlot(directory: string, first = randomInt(slotCount)): Clai
   })
 }
 
+/** The ids of all slots that are claimed, also by gateways that died since. */
+export function takenSlots(directory: string): readonly string[] {
+  return listDirectory(directory).filter(name => /^[0-9a-f]{4}$/.test(name))
+}
+
 /** The slots of gateways that died without tidying up. */
 export function deadSlots(directory: string): readonly ClaimedSlot[] {
-  return listDirectory(directory).flatMap(name => {
-    if (!/^[0-9a-f]{4}$/.test(name)) return []
+  return takenSlots(directory).flatMap(name => {
     const owner = readOwner(`${directory}/${name}`)
     if (owner === undefined || isAlive(owner)) return []
     const remove = (): void => rmSync(`${directory}/${name}`, { force: true })

@@ -91,17 +91,29 @@ export function plainSocket(transport: 'tcp' | 'udp'): number {
 
 // include/uapi/linux/sockios.h, include/uapi/linux/if.h
 const SIOCGIFFLAGS = 0x8913
+const SIOCGIFHWADDR = 0x8927
 const IFF_RUNNING = 0x40
 
 /** Does the device of this thread's namespace send what it is given? A carrier is seen some time after both ends are up. */
 export function isRunning(device: string): boolean {
+  return (askDevice(device, SIOCGIFFLAGS).readUInt16LE(16) & IFF_RUNNING) !== 0
+}
+
+/** The hardware address of a device of this thread's namespace, as `02:00:5e:10:00:01`. @throws GatewayError SOCKET_FAILED when it is gone */
+export function hardwareAddressOf(device: string): string {
+  // A struct sockaddr: its family (2 bytes), then the address.
+  const bytes = askDevice(device, SIOCGIFHWADDR).subarray(18, 24)
+  return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join(':')
+}
+
+/** struct ifreq, include/uapi/linux/if.h: a name of 16 bytes, the answer at 16; 40 bytes. */
+function askDevice(device: string, question: number): Buffer {
   const fd = plainSocket('udp')
   try {
-    // struct ifreq, include/uapi/linux/if.h: name of 16 bytes, flags at 16; 40 bytes.
     const request = Buffer.alloc(40)
     request.write(device, 0, 15, 'latin1')
-    must(`look at ${device}`, 'ioctl', fd, SIOCGIFFLAGS, request)
-    return (request.readUInt16LE(16) & IFF_RUNNING) !== 0
+    must(`look at ${device}`, 'ioctl', fd, question, request)
+    return request
   } finally {
     closeSync(fd)
   }
@@ -123,7 +135,8 @@ function boundPort(fd: number): Port {
 /** struct sockaddr_in, include/uapi/linux/in.h: family (host order), port and address (network order), 8 bytes of padding. */
 const sockaddrLength = 16
 
-function encodeSocketAddress(address: Address, port: number): Buffer {
+/** A struct sockaddr_in of an IPv4 address. Pure. */
+export function encodeSocketAddress(address: Address, port: number): Buffer {
   const value = Buffer.alloc(sockaddrLength)
   value.writeUInt16LE(AF_INET, 0)
   value.writeUInt16BE(port, 2)

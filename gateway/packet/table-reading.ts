@@ -87,7 +87,7 @@ function elements(set: Json): readonly Counted[] {
 /** `{ val: { concat: [address, protocol, port] }, counter: { packets } }`, or `val` alone for a key of one field. */
 function element(kind: RefusalKind, item: Json): Counted | undefined {
   const key = isJson(item['val']) && Array.isArray(item['val']['concat']) ? item['val']['concat'] : [item['val']]
-  const fields: readonly string[] = key.map(String)
+  const fields = key.map(field => (typeof field === 'string' || typeof field === 'number' ? String(field) : ''))
   const packets = isJson(item['counter']) ? numberOf(item['counter']['packets']) : 0
   const source = kind === 'spoofed' ? parseAddress(fields[0] ?? '') : undefined
   const [to, protocol, port] = kind === 'spoofed' ? fields.slice(1) : fields

@@ -1,21 +1,27 @@
 import { GatewayError } from '../errors.ts'
-import type { Address } from '../net/address.ts'
-import type { Port } from '../net/port.ts'
 import { type Run, runOrThrow } from './run.ts'
-import { renderRuleset, type RulesetInput, udpSet } from './ruleset.ts'
+import { renderRuleset, type RulesetInput } from './ruleset.ts'
 import { parseTable, type TableReading } from './table-reading.ts'
 
 /** The packet filter of one job, loaded. Disposing removes the table; do that after the wire is gone. */
 export interface PacketTable extends AsyncDisposable {
+  /** The table as it is now. @throws GatewayError NFT_REJECTED when it cannot be read, as when it is gone. */
+  read(signal: AbortSignal): Promise<PacketReading>
   /**
-   * Admits UDP of the job to one destination. Done before the DNS answer leaves, so that the first datagram passes.
+   * Replaces the rules in one transaction: there is no moment without them, and what was counted stays. When it fails, the
+   * rules are those of before.
    * @throws GatewayError NFT_REJECTED
    */
-  allowUdp(address: Address, port: Port, signal: AbortSignal): Promise<void>
-  /** Counts and digest as they are now. @throws GatewayError NFT_REJECTED when the table cannot be read, as when it is gone. */
-  read(signal: AbortSignal): Promise<TableReading>
-  /** Digest as it was just after loading: another one means that somebody changed the rules. */
-  readonly digest: string
+  replace(change: ChangeableRules, signal: AbortSignal): Promise<void>
+}
+
+/** What a table depends on that may change while the job runs. */
+export type ChangeableRules = Pick<RulesetInput, 'mode' | 'udpRanges'>
+
+/** A look at a table that we loaded. */
+export interface PacketReading extends TableReading {
+  /** Are chains, rules and the declarations of sets those that were loaded? */
+  readonly intact: boolean
 }
 
 /**
@@ -24,29 +30,34 @@ export interface PacketTable extends AsyncDisposable {
  */
 export async function installTable(run: Run, input: RulesetInput, signal: AbortSignal): Promise<PacketTable> {
   const { table } = input
-  const read = async (stop: AbortSignal): Promise<TableReading> => {
+  const look = async (stop: AbortSignal): Promise<TableReading> => {
     const text = await runOrThrow(run, 'NFT_REJECTED', 'nft', ['-j', 'list', 'table', 'inet', table], { signal: stop })
     const reading = parseTable(text)
     if (reading !== undefined) return reading
     throw new GatewayError('NFT_REJECTED', 'nft printed a listing that cannot be read', { details: { table } })
   }
-  const admitted = new Map<string, Promise<void>>()
+  // One after the other: a look in the middle of a change would take our own hand for somebody else's.
+  let before: Promise<unknown> = Promise.resolve()
+  const inTurn = <Result>(action: () => Promise<Result>): Promise<Result> => {
+    const result = before.then(action)
+    before = Promise.allSettled([result])
+    return result
+  }
   try {
     // A program that is stopped may have done its work already.
     await nft(run, renderRuleset(input), signal)
-    const { digest } = await read(signal)
+    let { digest } = await look(signal)
     return {
-      digest,
-      read,
-      allowUdp(address, port, stop) {
-        const key = `${address} . ${port}`
-        const known = admitted.get(key)
-        if (known !== undefined) return known
-        const adding = nft(run, `add element inet ${table} ${udpSet} { ${key} }\n`, stop)
-        admitted.set(key, adding)
-        adding.catch(() => admitted.delete(key))
-        return adding
-      },
+      read: stop =>
+        inTurn(async () => {
+          const reading = await look(stop)
+          return { ...reading, intact: reading.digest === digest }
+        }),
+      replace: (change, stop) =>
+        inTurn(async () => {
+          await nft(run, renderRuleset({ ...input, ...change }, 'keep'), stop)
+          digest = (await look(stop)).digest
+        }),
       [Symbol.asyncDispose]: () => removeTable(run, table),
     }
   } catch (cause) {

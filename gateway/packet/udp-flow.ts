@@ -1,13 +1,14 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { GatewayError } from '../errors.ts'
+import { policyChanged } from '../jobs/flow-cuts.ts'
 import type { Job } from '../jobs/job.ts'
-import { familyOf } from '../net/address.ts'
+import { type Address, familyOf } from '../net/address.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, Host } from '../policy/decision.ts'
 import type { OpenFlow } from '../record/event.ts'
 import { type Candidate, chooseCandidates } from '../upstream/candidates.ts'
-import type { Resolver } from '../upstream/outside.ts'
+import type { Denied, DialTarget, Resolver } from '../upstream/outside.ts'
 import { transparentUdpSocket } from './sockets.ts'
 import type { Datagram } from './udp-listener.ts'
 
@@ -22,6 +23,11 @@ export interface UdpFlow extends Disposable {
   take(data: Buffer): void
   /** Settles when datagrams no longer wait for the way out; never rejects. */
   readonly opened: Promise<void>
+  /**
+   * Decides again, by the policy that is in force now. False when the flow is to end: it is denied now, which its record
+   * then says, or it was, so that its next datagram must be decided anew.
+   */
+  recheck(): boolean
 }
 
 /** What one job's flows need. */
@@ -36,14 +42,14 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
   const { destination } = first
   const name = job.names.lookup(destination.address)
   const host: Host = name?.host ?? destination.address
-  const decision: Decision = job.recordFailed
-    ? { verdict: 'deny', reason: 'log-failure', rule: null }
-    : decide(
-        job.policy,
-        name === undefined
-          ? { kind: 'address', transport: 'udp', address: destination.address, port: destination.port }
-          : { kind: 'endpoint', transport: 'udp', host: name.host, port: destination.port },
-      )
+  const decideNow = (): Decision =>
+    decide(
+      job.policy,
+      name === undefined
+        ? { kind: 'address', transport: 'udp', address: destination.address, port: destination.port }
+        : { kind: 'endpoint', transport: 'udp', host: name.host, port: destination.port },
+    )
+  const decision: Decision = job.recordFailed ? { verdict: 'deny', reason: 'log-failure', rule: null } : decideNow()
   const record = job.openFlow({
     layer: 'udp',
     protocol: 'udp',
@@ -58,10 +64,26 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
   void flow.identify(job, first)
   if (decision.verdict !== 'deny') flow.opened = flow.open(context, host, first)
   flow.take(first.data)
-  return flow
+  return {
+    get lastActive() {
+      return flow.lastActive
+    },
+    opened: flow.opened,
+    take: data => flow.take(data),
+    recheck() {
+      if (decision.verdict === 'deny') return false
+      const now = decideNow()
+      const denied =
+        now.verdict === 'deny' ? now : flow.deniedAddress({ host, port: destination.port, policy: job.policy })
+      if (denied === undefined) return true
+      record.note(policyChanged(denied))
+      return false
+    },
+    [Symbol.dispose]: () => flow[Symbol.dispose](),
+  }
 }
 
-class Flow implements UdpFlow {
+class Flow implements Disposable {
   lastActive = performance.now()
   opened = Promise.resolve()
   readonly #record: OpenFlow
@@ -71,6 +93,7 @@ class Flow implements UdpFlow {
   #waiting: Buffer[] = []
   #sockets: readonly Socket[] = []
   #upstream: Socket | undefined
+  #address: Address | undefined
   #isDisposed = false
 
   constructor(record: OpenFlow, hold: Disposable, ended: () => void) {
@@ -98,6 +121,7 @@ class Flow implements UdpFlow {
       if (candidates === undefined) return
       const { socket: upstream, candidate } = await dialUdp(candidates, first, signal)
       this.#own(upstream)
+      this.#address = candidate.address
       this.#record.note({
         address: candidate.address,
         ...(candidate.observed ? { verdict: 'observe', reason: 'private-address' } : {}),
@@ -115,6 +139,13 @@ class Flow implements UdpFlow {
     } catch (cause) {
       this.#fail(signal.aborted ? signal.reason : cause)
     }
+  }
+
+  /** Why the address that it goes to may not be dialled, by another policy than before. */
+  deniedAddress(target: DialTarget): Denied | undefined {
+    if (this.#address === undefined) return undefined
+    const chosen = chooseCandidates(target, [this.#address])
+    return 'verdict' in chosen ? chosen : undefined
   }
 
   /** The addresses to try; undefined when none may be dialled, which is recorded. */

@@ -1,3 +1,4 @@
+import { overLimit } from '../jobs/flow-cuts.ts'
 import type { OpenFlow } from '../record/event.ts'
 import type { Datagram } from './udp-listener.ts'
 import { openUdpFlow, type UdpContext, type UdpFlow } from './udp-flow.ts'
@@ -45,6 +46,9 @@ export function openUdpFront(context: UdpContext, limits: Partial<UdpLimits> = {
     endIdle(idleMs)
     endLost()
   }
+  const watching = context.job.onPolicyChange(() => {
+    for (const [key, flow] of flows) if (!flow.recheck()) end(key)
+  })
   const sweeping = setInterval(sweep, Math.min(idleMs, 1_000)).unref()
   return {
     get size() {
@@ -77,6 +81,7 @@ export function openUdpFront(context: UdpContext, limits: Partial<UdpLimits> = {
       clearTimeout(timer)
     },
     [Symbol.dispose]() {
+      watching[Symbol.dispose]()
       clearInterval(sweeping)
       for (const key of flows.keys()) end(key)
       endLost()
@@ -86,5 +91,5 @@ export function openUdpFront(context: UdpContext, limits: Partial<UdpLimits> = {
 
 /** One line a second for all that the limit refuses: the record must not be the flood's amplifier. */
 function openLost({ job }: UdpContext): OpenFlow {
-  return job.openFlow({ layer: 'udp', protocol: 'udp', verdict: 'deny', reason: 'too-large', error: 'LIMIT_REACHED' })
+  return job.openFlow({ layer: 'udp', protocol: 'udp', ...overLimit })
 }

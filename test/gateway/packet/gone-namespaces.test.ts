@@ -11,10 +11,13 @@ t.test('sweepGone(): only namespaces that are gone are forgotten', async t => {
     4026000004: { strange: '' },
     other: { '0001': '{}' },
   })
-  t.strictSame(
-    sweepGone(root, inode => inode === 4_026_000_002),
-    ['4026000001-0a0b', '4026000001-0a0c'],
-  )
+  const removed: string[] = []
+  const remove = async (name: string): Promise<void> => {
+    t.ok(existsSync(`${root}/${name.replace('-', '/')}`), 'it is known until all of it is gone')
+    removed.push(name)
+  }
+  await sweepGone(root, remove, inode => inode === 4_026_000_002)
+  t.strictSame(removed, ['4026000001-0a0b', '4026000001-0a0c'])
   t.notOk(existsSync(`${root}/4026000001`))
   t.ok(existsSync(`${root}/4026000002/0001`))
   t.notOk(existsSync(`${root}/4026000003`))
@@ -26,9 +29,10 @@ t.test('sweepGone(): the namespace we are in is there', async t => {
   const root = t.testdir()
   const state = stateDirectory(root)
   const slot = claimSlot(state, 5)
-  t.strictSame(sweepGone(root), [])
+  const remove = async (name: string): Promise<void> => void t.fail(name)
+  await sweepGone(root, remove)
   t.ok(existsSync(`${state}/0005`))
   slot[Symbol.dispose]()
   t.notOk(existsSync(state), 'the last one removes the folder')
-  t.strictSame(sweepGone('/nonexistent'), [])
+  await sweepGone('/nonexistent', remove)
 })

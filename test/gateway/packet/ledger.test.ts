@@ -35,6 +35,7 @@ function openRig(readings: readonly (TableReading | Error)[], limits: Parameters
     policy: parsePolicy('version: 1\nmode: block\nallow: [https://a.test]\ndeny: [udp://b.test:443]\n', 'p', () =>
       present(undefined),
     ),
+    onPolicyChange: () => ({ [Symbol.dispose]: () => undefined }),
     address: address('198.19.0.2'),
     names,
     sink: { write },
@@ -53,7 +54,7 @@ function openRig(readings: readonly (TableReading | Error)[], limits: Parameters
     { read },
     job,
     { seen: () => undefined, failed: () => undefined },
-    { intervalMs: 1e9, ...limits },
+    { intervalMs: () => 1e9, ...limits },
   )
   return { ledger, events, names }
 }
@@ -145,4 +146,13 @@ t.test('openLedger(): each kind has its verdict and reason', async t => {
       ['ipv6', 'deny', 'protocol'],
     ],
   )
+})
+
+t.test('openLedger(): its lines keep the record’s clock when the machine’s is set', async t => {
+  t.intercept(Date, 'now', { value: () => 0 })
+  const { ledger, events } = openRig([seen([udp('203.0.113.9', 443, 1)], 2)])
+  await ledger.read(never)
+  await ledger[Symbol.asyncDispose]()
+  t.equal(events.length, 2)
+  for (const { startedAt } of events) t.ok(startedAt >= performance.timeOrigin)
 })

@@ -27,12 +27,13 @@ const input: RulesetInput = {
   gatewayAddress: address('198.19.0.5'),
   jobAddress: address('198.19.0.6'),
   mode: 'block',
+  steering: 'tproxy',
   doorPort: port(4001),
   dnsTcpPort: port(4002),
   dnsUdpPort: port(4003),
   udpFrontPort: port(4004),
   udpRanges: [],
-  dnsFlows: 16_384,
+  trackedFlows: 16_384,
 }
 
 const overlapping = [
@@ -50,6 +51,8 @@ for (const [sentence, change] of [
   ['in block mode', {}],
   ['in audit mode', { mode: 'audit' }],
   ['with UDP rules that overlap', { udpRanges: overlapping }],
+  ['by redirection', { steering: 'redirect' }],
+  ['by redirection in audit mode', { steering: 'redirect', mode: 'audit' }],
 ] as const) {
   t.test(`renderRuleset(): loads, and loads again over itself, ${sentence}`, { skip }, async t => {
     const script = renderRuleset({ ...input, ...change })
@@ -78,10 +81,11 @@ t.test('renderRuleset(): leaves the machine’s own tables and interfaces alone'
 })
 
 t.test('renderRuleset(): each base chain lets other interfaces pass before its first verdict', async t => {
-  for (const mode of ['block', 'audit'] as const) {
-    const chains = renderRuleset({ ...input, mode })
-      .split(/\n  chain /)
-      .slice(1)
+  const kinds = (['block', 'audit'] as const).flatMap(mode =>
+    (['tproxy', 'redirect'] as const).map(steering => renderRuleset({ ...input, mode, steering })),
+  )
+  for (const script of kinds) {
+    const chains = script.split(/\n  chain /).slice(1)
     t.equal(chains.length, 7)
     for (const chain of chains) {
       const rules = chain
@@ -99,7 +103,6 @@ t.test('renderRuleset(): each base chain lets other interfaces pass before its f
 t.test('renderRuleset(): a change of a rule changes the digest, traffic does not', { skip }, async t => {
   const { stdout, exitCode, stderr } = await inNamespace(
     `nft -f -; nft -j list table inet tidegate_0001
-     nft add element inet tidegate_0001 udp_allowed { 198.18.0.1 . 123 }
      nft add element inet tidegate_0001 denied { 203.0.113.1 . udp . 443 }; nft -j list table inet tidegate_0001
      nft add rule inet tidegate_0001 never_through accept; nft -j list table inet tidegate_0001`,
     renderRuleset(input),
@@ -108,4 +111,27 @@ t.test('renderRuleset(): a change of a rule changes the digest, traffic does not
   const [before, traffic, changed] = stdout.split('\n').map(parseTable)
   t.equal(before?.digest, traffic?.digest)
   t.not(before?.digest, changed?.digest)
+})
+
+t.test('renderRuleset(): rules are replaced in one step, and what was counted stays', { skip }, async t => {
+  const scripts = [renderRuleset(input), renderRuleset({ ...input, mode: 'audit', udpRanges: overlapping }, 'keep')]
+  const { stdout, exitCode, stderr } = await inNamespace(
+    `f=$(mktemp -d); cat >$f/all; csplit -sz -f $f/part $f/all '/^=$/' ; sed -i 1d $f/part01; nft -f $f/part00
+     nft add element inet tidegate_0001 denied { 203.0.113.1 . udp . 443 counter packets 7 bytes 70 }
+     nft -f $f/part01; nft -j list table inet tidegate_0001; nft -f - <$f/part01; rm -r $f`,
+    scripts.join('=\n'),
+  )
+  t.equal(exitCode, 0, stderr)
+  const [json = ''] = stdout.split('\n')
+  t.match(parseTable(json)?.counts, [{ address: '203.0.113.1', protocol: 'udp', port: 443, packets: 7 }])
+  const fresh = await inNamespace(
+    'nft -f -; nft -j list table inet tidegate_0001',
+    renderRuleset({ ...input, mode: 'audit', udpRanges: overlapping }),
+  )
+  t.equal(parseTable(json)?.digest, parseTable(fresh.stdout)?.digest, 'the table is as if it had been made so')
+})
+
+t.test('renderRuleset(): rules of a table that is gone are not replaced', { skip }, async t => {
+  const { exitCode } = await inNamespace('nft -f -', renderRuleset(input, 'keep'))
+  t.not(exitCode, 0)
 })

@@ -1,0 +1,82 @@
+import t from 'tap'
+import { parseAddress } from '../../../gateway/net/address.ts'
+import { parsePort } from '../../../gateway/net/port.ts'
+import type { RulesetInput } from '../../../gateway/packet/ruleset.ts'
+import type { Run } from '../../../gateway/packet/run.ts'
+import { slotNumbered } from '../../../gateway/packet/slots.ts'
+import { installTable } from '../../../gateway/packet/table.ts'
+
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new TypeError('absent')
+  return value
+}
+
+const port = present(parsePort(4_000))
+const { table, device, gatewayAddress } = slotNumbered(1)
+const input: RulesetInput = {
+  table,
+  device,
+  gatewayAddress,
+  jobAddress: present(parseAddress('198.19.0.6')),
+  mode: 'audit',
+  steering: 'tproxy',
+  doorPort: port,
+  dnsTcpPort: port,
+  dnsUdpPort: port,
+  udpFrontPort: port,
+  udpRanges: [],
+  trackedFlows: 1,
+}
+const signal = AbortSignal.timeout(10_000)
+
+/** An nft that lists whatever was loaded last, and does what else the test says. */
+class FakeNft {
+  rules = ''
+  readonly did: string[] = []
+  refuses = false
+  gate: Promise<void> | undefined
+
+  readonly run: Run = async (_file, args, { input: script = '' }) => {
+    const what = args.includes('list') ? 'list' : (script.split('\n')[0] ?? '').split(' ')[0]
+    this.did.push(`${what}`)
+    await this.gate
+    if (what === 'list') {
+      const stdout = JSON.stringify({ nftables: [{ rule: { expr: this.rules } }] })
+      return { exitCode: 0, stdout, stderr: '' }
+    }
+    if (this.refuses) return { exitCode: 1, stdout: '', stderr: 'Error: refused' }
+    this.rules = script.replace(/^(?:flush|delete|table inet \w+$).*\n/gm, '')
+    return { exitCode: 0, stdout: '', stderr: '' }
+  }
+}
+
+t.test('PacketTable: our own change is taken for ours, somebody else’s is not', async t => {
+  const nft = new FakeNft()
+  const packets = await installTable(nft.run, input, signal)
+  t.equal((await packets.read(signal)).intact, true)
+  await packets.replace({ mode: 'block', udpRanges: [] }, signal)
+  t.equal((await packets.read(signal)).intact, true)
+  nft.rules += 'accept'
+  t.equal((await packets.read(signal)).intact, false)
+})
+
+t.test('PacketTable: a look and a change wait for each other', async t => {
+  const nft = new FakeNft()
+  const packets = await installTable(nft.run, input, signal)
+  nft.did.length = 0
+  const { promise, resolve } = Promise.withResolvers<void>()
+  nft.gate = promise
+  const looks = [packets.read(signal), packets.replace({ mode: 'block', udpRanges: [] }, signal), packets.read(signal)]
+  resolve()
+  const [before, , after] = await Promise.all(looks)
+  t.match([before, after], [{ intact: true }, { intact: true }])
+  t.strictSame(nft.did, ['list', 'flush', 'list', 'list'])
+})
+
+t.test('PacketTable: a change that is refused leaves the rules as they were', async t => {
+  const nft = new FakeNft()
+  const packets = await installTable(nft.run, input, signal)
+  nft.refuses = true
+  await t.rejects(packets.replace({ mode: 'block', udpRanges: [] }, signal), { code: 'NFT_REJECTED' })
+  t.equal((await packets.read(signal)).intact, true)
+})
