@@ -1,16 +1,16 @@
 import type { Mode } from '../policy/policy.ts'
 import type { Degradation } from '../record/vocabulary.ts'
-import type { Metrics } from './metrics.ts'
+import type { JobGauges } from './job-gauges.ts'
 
 /** Whether a job is protected as promised: the `enforcing` gauge now, and what the exit code asks at the end. */
 export class Enforcement {
-  readonly #metrics: Metrics
-  readonly #mode: Mode
+  readonly #gauges: JobGauges
+  #mode: Mode
   readonly #current = new Set<Degradation>()
   readonly #ever = new Set<Degradation>()
 
-  constructor(metrics: Metrics, mode: Mode) {
-    this.#metrics = metrics
+  constructor(gauges: JobGauges, mode: Mode) {
+    this.#gauges = gauges
     this.#mode = mode
     this.#show()
   }
@@ -34,8 +34,14 @@ export class Enforcement {
     if (this.#current.delete(kind)) this.#show()
   }
 
+  /** Another policy is in force. */
+  changeMode(mode: Mode): void {
+    this.#mode = mode
+    this.#show()
+  }
+
   #show(): void {
     const [first] = this.#current
-    this.#metrics.enforcing(this.#mode, first)
+    this.#gauges.enforcing(this.#mode, first)
   }
 }

@@ -27,10 +27,19 @@ export const families = {
   jobs: family('tidegate_jobs', 'Jobs attached.', []),
   enforcing: family(
     'tidegate_enforcing',
-    '1 while the policy is enforced, 0 with the reason when the protection is degraded.',
+    'Jobs whose policy is enforced; with a reason, and then 0, while the protection of any is degraded.',
     ['mode', 'reason'],
   ),
-  rulesetIntact: family('tidegate_ruleset_intact', '1 while the kernel rules are the ones that were loaded.', []),
+  rulesetIntact: family(
+    'tidegate_ruleset_intact',
+    '1 while the kernel rules of every job are the ones that were loaded.',
+    [],
+  ),
+  policiesCurrent: family(
+    'tidegate_policies_current',
+    '1 while the policies in force are those of the files, 0 after a reload that found a fault.',
+    [],
+  ),
   logLines: family('tidegate_log_lines_total', 'Lines written to the logs of jobs.', []),
   logFailures: family(
     'tidegate_log_failures_total',

@@ -1,10 +1,9 @@
 import process from 'node:process'
-import type { Mode } from '../policy/policy.ts'
 import type { FlowEvent, Sink } from '../record/event.ts'
 import type { LogObserver } from '../record/job-log.ts'
-import type { Degradation } from '../record/vocabulary.ts'
 import { durations } from './durations.ts'
 import { counter, gauge, newRegistries } from './families.ts'
+import { type JobGauges, JobGaugeSet } from './job-gauges.ts'
 import { families } from './metric-families.ts'
 
 /** The gateway's metrics. Raising one costs well under a microsecond, so the data path may call each of these per flow. */
@@ -17,10 +16,10 @@ export interface Metrics {
   upstreamConnected(seconds: number): void
   handshake(side: 'client' | 'origin', outcome: 'ok' | 'refused' | 'failed' | 'timeout'): void
   leafMinted(): void
-  jobsAttached(count: number): void
-  /** Whether the policy is enforced; a degraded state stands until this is called again. */
-  enforcing(mode: Mode, degraded: Degradation | undefined): void
-  rulesetIntact(intact: boolean): void
+  /** What is shown of one more job. */
+  openJob(): JobGauges
+  /** Whether the policies in force are those of the files, as they were last read. */
+  policiesCurrent(current: boolean): void
   /** Names the pod's own job; not for a gateway that serves many. */
   ownJob(job: string, policyDigest: string): void
   /** The text of `/metrics`, and its content type. */
@@ -40,9 +39,13 @@ export function openMetrics(version: string): Metrics {
   const connectDuration = durations(registries, families.connectDuration, connectBuckets)
   const handshakes = counter(registries, families.handshakes)
   const leaves = counter(registries, families.leaves)
-  const jobs = gauge(registries, families.jobs)
-  const enforcing = gauge(registries, families.enforcing)
-  const rulesetIntact = gauge(registries, families.rulesetIntact)
+  const jobs = new JobGaugeSet({
+    jobs: gauge(registries, families.jobs),
+    enforcing: gauge(registries, families.enforcing),
+    rulesetIntact: gauge(registries, families.rulesetIntact),
+  })
+  const policiesCurrent = gauge(registries, families.policiesCurrent)
+  policiesCurrent.set(1)
   const logLines = counter(registries, families.logLines)
   const logFailures = counter(registries, families.logFailures)
   const jobInfo = gauge(registries, families.jobInfo)
@@ -54,12 +57,8 @@ export function openMetrics(version: string): Metrics {
     upstreamConnected: seconds => connectDuration.observe(seconds),
     handshake: (side, outcome) => handshakes.add(1, side, outcome),
     leafMinted: () => leaves.add(1),
-    jobsAttached: count => jobs.set(count),
-    enforcing(mode, degraded) {
-      enforcing.reset()
-      enforcing.set({ mode, reason: degraded ?? 'none' }, degraded === undefined ? 1 : 0)
-    },
-    rulesetIntact: intact => rulesetIntact.set(intact ? 1 : 0),
+    openJob: () => jobs.open(),
+    policiesCurrent: current => policiesCurrent.set(current ? 1 : 0),
     ownJob: (job, policy) => jobInfo.set({ job, policy }, 1),
     async expose(format) {
       const registry = format === 'openmetrics' ? registries.openMetrics : registries.prometheus

@@ -8,9 +8,8 @@ export const noMetrics: Metrics = {
   upstreamConnected: ignore,
   handshake: ignore,
   leafMinted: ignore,
-  jobsAttached: ignore,
-  enforcing: ignore,
-  rulesetIntact: ignore,
+  openJob: () => ({ attached: ignore, enforcing: ignore, rulesetIntact: ignore, [Symbol.dispose]: ignore }),
+  policiesCurrent: ignore,
   ownJob: ignore,
   expose: async () => ({ contentType: 'text/plain', body: '' }),
 }

@@ -34,8 +34,8 @@ interface Link {
   readonly seq: unknown
   readonly prev: unknown
   readonly seals: boolean
-  /** `details.lines` of a last line. */
-  readonly counts: unknown
+  /** `details.lines` of a last line, if that is a number. */
+  readonly counts: number | undefined
 }
 
 /**
@@ -94,7 +94,7 @@ export class ChainChecker {
     }
     if (this.#seal === 'changed') return this.#blame(line, 'seal', `line ${line}, the seal, was changed`)
     if (link.seals && link.counts !== line)
-      this.#blame(line, 'seal', `the seal counts ${String(link.counts)} lines, the log has ${line}`)
+      this.#blame(line, 'seal', `the seal counts ${link.counts ?? 'no'} lines, the log has ${line}`)
   }
 
   #settle(line: number): void {
@@ -113,7 +113,8 @@ function parseLink(bytes: Buffer): Link | undefined {
   const details = value['details']
   const seals = value['layer'] === 'job' && value['event'] === 'sealed'
   const counts = typeof details === 'object' && details !== null && 'lines' in details ? details.lines : undefined
-  return { seq: value['seq'], prev: value['prev'], seals, counts }
+  // A log may be anybody's, and what is wrong with it is told on a terminal: of its text, nothing.
+  return { seq: value['seq'], prev: value['prev'], seals, counts: typeof counts === 'number' ? counts : undefined }
 }
 
 function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {

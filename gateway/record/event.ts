@@ -7,7 +7,8 @@ export type Layer = 'dns' | 'tcp' | 'tls' | 'http' | 'udp' | 'packet' | 'job' | 
 export type Verdict = 'allow' | 'observe' | 'deny'
 
 /** What a `job` line reports (contracts.md §3). */
-export type JobEvent = 'started' | 'proved' | 'checkpoint' | 'anomaly' | 'canary' | 'sealed'
+export type JobEvent =
+  'started' | 'proved' | 'policy-changed' | 'checkpoint' | 'selftest' | 'anomaly' | 'canary' | 'sealed'
 
 /** What a `file` line reports. */
 export type FileEvent = 'overwritten' | 'restored' | 'deleted' | 'added-in-source' | 'hook-changed' | 'tool-changed'
@@ -26,6 +27,8 @@ export interface ProcessInfo {
   readonly uid: number
   /** Executables of the parents, nearest first, ending below the job's init. */
   readonly parents: readonly string[]
+  /** Id of the container it is in (64 hex digits), where an engine names its control group so. */
+  readonly container?: string
 }
 
 /** One line of the record before it has a sequence number and a chain hash. Field names and meaning: docs/log.md. */
@@ -36,6 +39,8 @@ export interface FlowEvent {
   /** Shared by the DNS answer, the connection and the requests that belong together. */
   readonly flow?: string
   readonly host?: string
+  /** The host that a request or a TLS hello named instead of `host`: another place than the connection leads to. */
+  readonly asked?: string
   readonly address?: string
   readonly port?: number
   readonly protocol?: string

@@ -65,10 +65,15 @@ export class FindingsTable {
       firstAt: new Date(event.startedAt).toISOString(),
       ...(host === undefined ? {} : { host }),
       ...(event.process === undefined ? {} : { process: processChain(event.process) }),
-      ...(kind === 'client-refused-ca' && event.host !== undefined ? { allow: passLine(event.host, event.port) } : {}),
+      ...(mayPin(kind, event) && event.host !== undefined ? { allow: passLine(event.host, event.port) } : {}),
     }))
     if (row !== undefined) row.count += 1
   }
+}
+
+/** In audit a host of which the policy says nothing was passed as well; nobody is to be led to allow that one. */
+function mayPin(kind: FindingRow['kind'], event: FlowEvent): boolean {
+  return kind === 'client-refused-ca' || (kind === 'inspection-bypassed' && event.verdict === 'allow')
 }
 
 /** The rule under which a client that pins its certificates is passed by SNI. */

@@ -1,18 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { rename, writeFile } from 'node:fs/promises'
 import { release } from 'node:os'
-import { join } from 'node:path'
 import process from 'node:process'
 import { GatewayError } from '../errors.ts'
-import type { Mode } from '../policy/policy.ts'
+import type { Mode, Policy } from '../policy/policy.ts'
 import type { FlowEvent, JobEvent, OpenFlow, Sink, Verdict } from './event.ts'
 import { fanOut } from './fan-out.ts'
 import { JobLog, type LogObserver } from './job-log.ts'
 import { JobSummary, type LiveCounts } from './job-summary.ts'
-import { createLogFile, logPath } from './log-file.ts'
+import { createLogFile, type CreatedLog, logName } from './log-file.ts'
 import { readLog } from './log-reader.ts'
 import { openFlow } from './open-flow.ts'
 import { PacedSink } from './paced-sink.ts'
+import { openRecordFolder, type RecordFolder } from './record-folder.ts'
 import { redactEvent } from './redact.ts'
 import { renderMarkdown } from './report/markdown.ts'
 import { logState } from './log-state.ts'
@@ -48,41 +47,50 @@ export interface RecordEnd {
   readonly intact: boolean
 }
 
-/** Milliseconds since 1970 by a clock that does not run backwards while the process lives. */
-export function unixNow(): number {
-  return performance.timeOrigin + performance.now()
-}
-
 /**
  * Everything that is written down about one job: its log, its running summary, its reports. `jobs/` delegates the
  * `sink`, `openFlow`, `newFlowId` and `recordFailed` of its `Job` to this. Owns the log; dispose it after the last flow.
  * @throws GatewayError OUT_UNWRITABLE
  */
 export async function openJobRecord(options: JobRecordOptions): Promise<JobRecord> {
-  const file = await createLogFile(options.dir)
+  await using opening = new AsyncDisposableStack()
+  const folder = opening.use(await openRecordFolder(options.dir))
+  const log = await createLogFile(folder)
+  opening.defer(() => log.reader.close())
   const { mode, policyDigest, version, onLogFailure } = options
-  const record = new JobRecord(options, file)
+  const record = new JobRecord(options, { folder, log, owned: opening.move() })
   const details = { version, mode, policy: policyDigest, onLogFailure, node: process.version, kernel: release() }
   record.note('started', { details })
   return record
+}
+
+/** Where a record is written, and what of it is to be closed at the end. */
+interface RecordPlace {
+  readonly folder: RecordFolder
+  readonly log: CreatedLog
+  readonly owned: AsyncDisposable
 }
 
 export class JobRecord implements AsyncDisposable {
   /** Takes events as they are; they are made safe to write here, once, for every sink. */
   readonly sink: Sink
   readonly #options: JobRecordOptions
+  readonly #place: RecordPlace
   readonly #paced: PacedSink
   readonly #log: JobLog
   readonly #summary: JobSummary
   readonly #run = randomBytes(3).toString('hex')
+  #strict: boolean
   #flows = 0
   #ending: Promise<RecordEnd> | undefined
 
-  constructor(options: JobRecordOptions, file: ConstructorParameters<typeof JobLog>[0]['file']) {
+  constructor(options: JobRecordOptions, place: RecordPlace) {
     const { job, now, observer = { written: () => undefined, failed: options.onTrouble } } = options
     this.#options = options
+    this.#place = place
+    this.#strict = isStrict(options)
     this.#summary = new JobSummary(job)
-    this.#log = new JobLog({ file, job, now, observer, onOutage: event => this.#summary.write(event) })
+    this.#log = new JobLog({ file: place.log.file, job, now, observer, onOutage: event => this.#summary.write(event) })
     const all = fanOut([this.#log, this.#summary, ...(options.extraSinks ?? [])], options.onTrouble)
     this.#paced = new PacedSink({ write: event => all.write(redactEvent(event)), ...pace })
     this.sink = this.#paced
@@ -90,7 +98,7 @@ export class JobRecord implements AsyncDisposable {
 
   /** True when new flows must be refused: the log is failing, the mode is `block` and the policy says `deny`. */
   get failed(): boolean {
-    return this.#log.failing && this.#options.onLogFailure === 'deny' && this.#options.mode === 'block'
+    return this.#log.failing && this.#strict
   }
 
   /** Counts for a live line. */
@@ -117,6 +125,15 @@ export class JobRecord implements AsyncDisposable {
   /** Writes a line about the job itself. */
   note(event: JobEvent, facts: Pick<FlowEvent, 'details' | 'durationMs' | 'error'> = {}): void {
     this.sink.write({ layer: 'job', startedAt: this.#options.now(), event, ...facts })
+  }
+
+  /** Writes that another policy is in force from here on, and follows what it says of a failing log. */
+  policyChanged(
+    { mode, onLogFailure, digest: policy }: Pick<Policy, 'mode' | 'onLogFailure' | 'digest'>,
+    by: 'reload' | 'job',
+  ): void {
+    this.#strict = isStrict({ mode, onLogFailure })
+    this.note('policy-changed', { details: { by, mode, policy, onLogFailure } })
   }
 
   /** Writes that the protection was degraded; it stands in the report's foot and the job should end with a failing exit. */
@@ -162,12 +179,19 @@ export class JobRecord implements AsyncDisposable {
     const intact = seal.sealed && seal.lost === 0 && found.state === 'sealed' && found.head === seal.head
     await this.#writeReport('summary.json', `${JSON.stringify(summary, null, 2)}\n`)
     await this.#writeReport('summary.md', renderMarkdown(summary))
+    await this.#place.owned[Symbol.asyncDispose]()
     return { summary, intact }
   }
 
   async #readBack(lost: number): Promise<LogState> {
+    const { folder, log } = this.#place
     try {
-      return logState(await readLog(logPath(this.#options.dir), AbortSignal.timeout(60_000)), lost)
+      const state = logState(await readLog(log.reader, AbortSignal.timeout(60_000)), lost)
+      if ((await folder.isInPlace()) && (await log.isInPlace())) return state
+      throw new GatewayError(
+        'LOG_INVALID',
+        `${logName} was moved, removed or replaced: what lies in ${folder.path} is not ours`,
+      )
     } catch (cause) {
       this.#options.onTrouble(cause)
       const message = cause instanceof Error ? cause.message : String(cause)
@@ -175,16 +199,16 @@ export class JobRecord implements AsyncDisposable {
     }
   }
 
-  /** By rename, so that a reader never sees half of it and a link put in its place is replaced, not followed. */
   async #writeReport(name: string, text: string): Promise<void> {
-    const { dir } = this.#options
     try {
-      const draft = join(dir, `.${name}.${randomBytes(6).toString('hex')}`)
-      await writeFile(draft, text, { flag: 'wx', mode: 0o644 })
-      await rename(draft, join(dir, name))
+      await this.#place.folder.write(name, text)
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
-      this.#options.onTrouble(new GatewayError('OUT_UNWRITABLE', `cannot write ${name} to ${dir}: ${why}`, { cause }))
+      this.#options.onTrouble(cause)
     }
   }
+}
+
+/** Does a log that cannot be written stop new flows? */
+function isStrict({ mode, onLogFailure }: Pick<Policy, 'mode' | 'onLogFailure'>): boolean {
+  return mode === 'block' && onLogFailure === 'deny'
 }

@@ -59,7 +59,9 @@ export class JobSummary implements Sink, LiveCounts {
     if (event.verdict === undefined) return
     this.#flows[event.verdict] += 1
     this.#count(event)
-    if (event.verdict !== 'deny') this.#reached.add(event)
+    // What was cut when the policy changed had been carried until then.
+    if (event.verdict !== 'deny' || (event.error === 'POLICY_CHANGED' && (event.bytesSent ?? 0) > 0))
+      this.#reached.add(event)
     if (event.verdict !== 'allow') {
       this.#lastRefused = hostOf(event) ?? this.#lastRefused
       const { reason = 'no-rule' } = event

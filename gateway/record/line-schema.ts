@@ -23,6 +23,7 @@ const processSchema = z
     command: text(1_024).describe('likely secrets masked'),
     uid: count,
     parents: z.array(text(512)).max(16).describe('executables, nearest first'),
+    container: hex.describe('id of its container, where that can be known').exactOptional(),
   })
   .describe('where it can be known, else absent')
 
@@ -52,6 +53,7 @@ export const flowLine = z.strictObject({
   ...common,
   layer: z.enum(oneOf(flowLayers)),
   host: text(255).describe('the name meant').exactOptional(),
+  asked: text(255).describe('another host, which the request or the TLS hello named instead').exactOptional(),
   address: text(64).describe('the upstream address really dialled, or the literal refused').exactOptional(),
   port: count.max(65_535).describe('the port meant').exactOptional(),
   protocol: text(64).describe('`dns` `http/1.1` `h2` `websocket` `tls` `tcp` `udp` `icmp` …').exactOptional(),
@@ -68,7 +70,9 @@ export const flowLine = z.strictObject({
   bytesReceived: count.describe('outside → job').exactOptional(),
   durationMs: z.number().min(0).exactOptional(),
   packets: count
-    .describe('`packet` and `udp` lines: aggregated count; `dns`: a line for so many repeats of the question')
+    .describe(
+      '`packet` and `udp` lines: aggregated count; `dns`: a line for so many repeats of the question; `tcp`: connections over a limit',
+    )
     .exactOptional(),
   process: processSchema.exactOptional(),
   event: z.enum(oneOf(findingText)).describe('a finding, beside the verdict').exactOptional(),
@@ -118,9 +122,31 @@ const jobLines = [
   }),
   z.strictObject({
     ...job,
+    event: z.literal('policy-changed'),
+    details: z.strictObject({
+      by: z.enum(['reload', 'job']).describe('the files were read again, or the job narrowed its own'),
+      mode,
+      policy: text(128).describe('SHA-256 of the canonical policy'),
+      onLogFailure: z.enum(['deny', 'allow']),
+    }),
+    prev,
+  }),
+  z.strictObject({
+    ...job,
     event: z.enum(['checkpoint', 'canary']),
     error: error.exactOptional(),
     details: z.strictObject({ note: text(512) }).exactOptional(),
+    prev,
+  }),
+  z.strictObject({
+    ...job,
+    event: z.literal('selftest'),
+    details: z.strictObject({
+      phase: z.enum(['begin', 'end']).describe('what lies in between, the job calls a test; anybody in it may say so'),
+      cases: count.exactOptional(),
+      failed: count.describe('cases that did not hold').exactOptional(),
+      skipped: count.exactOptional(),
+    }),
     prev,
   }),
   z.strictObject({

@@ -16,6 +16,7 @@ export function lineHash(line: string | Uint8Array): string {
  */
 export function renderLine(event: FlowEvent, seq: number, job: string, prev: string): string {
   let line = `{"v":1,"seq":${seq},"time":"${rfc3339(event.startedAt)}","job":${job}${placeText(event)}`
+  if (event.asked !== undefined) line += `,"asked":${quote(event.asked)}`
   if (event.method !== undefined) line += `,"method":${quote(event.method)}`
   if (event.path !== undefined) line += `,"path":${quote(event.path)}`
   if (event.status !== undefined) line += numberField('status', event.status)
@@ -104,8 +105,8 @@ const rendered = new WeakMap<ProcessInfo, string>()
 function processText(process: ProcessInfo): string {
   const before = rendered.get(process)
   if (before !== undefined) return before
-  const { pid, exe, command, uid, parents } = process
-  const text = `,"process":${ascii(JSON.stringify({ pid, exe, command, uid, parents }))}`
+  const { pid, exe, command, uid, parents, container } = process
+  const text = `,"process":${ascii(JSON.stringify({ pid, exe, command, uid, parents, container }))}`
   rendered.set(process, text)
   return text
 }

@@ -1,7 +1,6 @@
 import { constants } from 'node:fs'
-import { access, mkdir, open, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { GatewayError } from '../errors.ts'
+import { type FileHandle, lstat, open, rename } from 'node:fs/promises'
+import { cannotCreate, exists, type RecordFolder } from './record-folder.ts'
 
 /** Where lines go: an append-only file, and the seam at which tests put a full or a slow disk. */
 export interface LogFile {
@@ -12,60 +11,52 @@ export interface LogFile {
   close(): Promise<void>
 }
 
+/** A log that was just made. */
+export interface CreatedLog {
+  readonly file: LogFile
+  /** The file itself, for reading, whatever its name leads to by then: opening a name that is the job's may never return. The caller closes it. */
+  readonly reader: FileHandle
+  /** Does the name still lead to this file? */
+  isInPlace(): Promise<boolean>
+}
+
 const name = 'egress'
 
-/** The log of the job whose output lies in `dir`. */
-export function logPath(dir: string): string {
-  return join(dir, `${name}.ndjson`)
-}
+/** The name of the log in the folder of its record. */
+export const logName = `${name}.ndjson`
 
 /**
- * Creates `egress.ndjson` in `dir` (made if it is missing). A log is one run's, so one that is already there is kept
- * beside it as `egress.1.ndjson`, `egress.2.ndjson` …, the highest number the newest.
+ * Creates the log in its folder. A log is one run's, so one that is already there is kept beside it as `egress.1.ndjson`,
+ * `egress.2.ndjson` …, the highest number the newest.
  * @throws GatewayError OUT_UNWRITABLE
  */
-export async function createLogFile(dir: string): Promise<LogFile> {
-  const path = logPath(dir)
+export async function createLogFile(folder: RecordFolder): Promise<CreatedLog> {
+  const path = folder.at(logName)
   try {
-    await makeFolder(dir)
-    if (await exists(path)) await rename(path, await freeName(dir))
-    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL } = constants
+    if (await exists(path)) await rename(path, await freeName(folder))
+    const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_RDONLY } = constants
     const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL, 0o644)
+    const reader = await open(`/proc/self/fd/${handle.fd}`, O_RDONLY)
     return {
-      write: async bytes => (await handle.write(bytes)).bytesWritten,
-      sync: () => handle.datasync(),
-      close: () => handle.close(),
+      file: {
+        write: async bytes => (await handle.write(bytes)).bytesWritten,
+        sync: () => handle.datasync(),
+        close: () => handle.close(),
+      },
+      reader,
+      async isInPlace() {
+        const [made, there] = await Promise.all([reader.stat(), lstat(path).catch(() => undefined)])
+        return there !== undefined && made.dev === there.dev && made.ino === there.ino
+      },
     }
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new GatewayError('OUT_UNWRITABLE', `cannot create the log in ${dir}: ${why}`, { cause, details: { dir } })
+    throw cannotCreate(folder.path, cause)
   }
 }
 
-/** As `mkdir -p`. Node's own (24.21) never ends where the kernel says that the parent, which is there, is not: as /proc does. */
-async function makeFolder(dir: string): Promise<void> {
-  if (await exists(dir)) return
-  if (dirname(dir) !== dir) await makeFolder(dirname(dir))
-  try {
-    await mkdir(dir)
-  } catch (cause) {
-    // Somebody else was faster.
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path)
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function freeName(dir: string): Promise<string> {
+async function freeName(folder: RecordFolder): Promise<string> {
   for (let number = 1; ; number += 1) {
-    const path = join(dir, `${name}.${number}.ndjson`)
+    const path = folder.at(`${name}.${number}.ndjson`)
     if (!(await exists(path))) return path
   }
 }

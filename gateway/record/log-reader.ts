@@ -1,4 +1,5 @@
 import { createReadStream, statSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileFault, GatewayError } from '../errors.ts'
 import { ChainChecker, type ChainStatus } from './chain.ts'
@@ -8,18 +9,18 @@ const maxLineBytes = 1_048_576
 
 /**
  * Streams a log through the chain check, and each complete line, numbered 1, 2, 3 …, to `onLine`. Memory does not grow
- * with the log. `path` may be the folder that holds the log (`--out`).
+ * with the log. `log` is an open file, its path, or that of the folder that holds it (`--out`).
  * @throws GatewayError LOG_INVALID when the file cannot be read (no `details.line`) or a line is longer than any of ours
  */
 export async function readLog(
-  path: string,
+  log: string | FileHandle,
   signal: AbortSignal,
   onLine: (bytes: Buffer, number: number) => void = () => undefined,
 ): Promise<ChainStatus> {
   const chain = new ChainChecker()
   let number = 0
   let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of chunks(path, signal)) {
+  for await (const chunk of chunks(log, signal)) {
     let start = 0
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, start)) {
@@ -35,19 +36,26 @@ export async function readLog(
   return chain.status(rest)
 }
 
-async function* chunks(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+async function* chunks(log: string | FileHandle, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const path = typeof log === 'string' ? fileAt(log) : 'the log'
   try {
-    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-    for await (const chunk of createReadStream(isFolder ? join(path, 'egress.ndjson') : path, {
-      signal,
-      highWaterMark: 262_144,
-    })) {
+    for await (const chunk of typeof log === 'string'
+      ? createReadStream(path, { signal, highWaterMark })
+      : log.createReadStream({ start: 0, autoClose: false, signal, highWaterMark })) {
       if (Buffer.isBuffer(chunk)) yield chunk
     }
   } catch (cause) {
     signal.throwIfAborted()
     throw new GatewayError('LOG_INVALID', `${path} cannot be read: ${fileFault(cause)}`, { cause, details: { path } })
   }
+}
+
+const highWaterMark = 262_144
+
+/** The log's own path, also when that of its folder is given. */
+function fileAt(path: string): string {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  return isFolder ? join(path, 'egress.ndjson') : path
 }
 
 /** What is wrong with a line of a log. */

@@ -79,7 +79,10 @@ export class LogWriter {
       giveUp.abort()
       // A disk that does not even answer may hold the file for ever: it is left to the end of the process.
       this.#abandoned = this.#pendingBytes > 0 && performance.now() >= deadline
-      if (this.#abandoned) return false
+      if (this.#abandoned) {
+        clearTimeout(this.#later)
+        return false
+      }
       if (this.#pendingBytes > 0) await delay(Math.min(retryMs, 50))
     }
     return this.#close()

@@ -38,7 +38,10 @@ export class ReachedTable {
     if (host === undefined) return
     const row = this.#hosts.row(host, () => newReached(host))
     if (row !== undefined) addTo(row, event)
-    if (event.layer === 'tls' || event.layer === 'tcp' || event.layer === 'udp') this.#addUnseen(event, host)
+    const { layer, bytesSent = 0, bytesReceived = 0, packets = 0 } = event
+    // Of a connection that carried nothing (its client refused our certificate, or hung up) nothing passed.
+    const isCarried = bytesSent + bytesReceived + packets > 0
+    if (isCarried && (layer === 'tls' || layer === 'tcp' || layer === 'udp')) this.#addUnseen(event, host)
   }
 
   /** Hosts that were only looked up are not listed: nothing was sent to them. */

@@ -34,6 +34,7 @@ function redactProcess(process: ProcessInfo): ProcessInfo {
     command: printable(maskCommand(process.command), longest.command),
     uid: process.uid,
     parents: process.parents.slice(0, 16).map(exe => printable(exe, longest.text)),
+    ...(process.container === undefined ? {} : { container: process.container }),
   }
   const isClean =
     after.exe === process.exe &&
@@ -55,6 +56,7 @@ const safeWord = /^[\x20-\x7e]{0,64}$/
 export function redactEvent(event: FlowEvent): FlowEvent {
   const { layer, details } = event
   const host = event.host === undefined ? undefined : redactHost(event.host)
+  const asked = event.asked === undefined ? undefined : redactHost(event.asked)
   const path =
     event.path === undefined
       ? undefined
@@ -69,6 +71,7 @@ export function redactEvent(event: FlowEvent): FlowEvent {
   // Nearly always there is nothing to do, and then nothing is copied.
   if (
     host === event.host &&
+    asked === event.asked &&
     path === event.path &&
     rule === event.rule &&
     process === event.process &&
@@ -80,6 +83,7 @@ export function redactEvent(event: FlowEvent): FlowEvent {
     return event
   const clean: { -readonly [K in keyof FlowEvent]: FlowEvent[K] } = { ...event }
   if (host !== undefined) clean.host = host
+  if (asked !== undefined) clean.asked = asked
   if (path !== undefined) clean.path = path
   if (rule !== undefined) clean.rule = rule
   if (process !== undefined) clean.process = process

@@ -3,9 +3,13 @@ import type { LogLine } from './line-schema.ts'
 import { parseLine } from './log-line.ts'
 import { readLog } from './log-reader.ts'
 import { logState } from './log-state.ts'
+import { printable } from './printable.ts'
 import { redactEvent } from './redact.ts'
 import type { FlowEvent } from './event.ts'
 import type { Summary } from './summary-shape.ts'
+
+/** UTF-16 units, as the schema of a line has it. */
+const longestJob = 255
 
 /**
  * The summary of a log, streamed. A log can come from anywhere, so its text is made safe again. A chain that does not
@@ -17,7 +21,7 @@ export async function summariseLog(path: string, signal: AbortSignal): Promise<S
   let lost = 0
   const chain = await readLog(path, signal, (bytes, number) => {
     const line = parseLine(bytes, number)
-    summary ??= new JobSummary(line.job)
+    summary ??= new JobSummary(printable(line.job, longestJob))
     summary.write(eventOf(line))
     if (line.layer === 'job' && line.event === 'anomaly') lost += line.details.lost ?? 0
   })

@@ -48,7 +48,9 @@ export const reasonSet: Readonly<Record<Reason, true>> = {
 export const jobEventText: Readonly<Record<JobEvent, string>> = {
   started: 'the gateway took the job',
   proved: 'the wire was proved both ways',
+  'policy-changed': 'another policy is in force from here on',
   checkpoint: 'a checkpoint of the job',
+  selftest: 'the job says that it begins or ends a self-test of the wall',
   anomaly: 'the protection was degraded',
   canary: 'a planted credential was used',
   sealed: 'the log ends here',

@@ -7,6 +7,7 @@ import {
   bytes,
   duration,
   findingMeaning,
+  findingRemedies,
   headline,
   isWhole,
   logSentence,
@@ -142,7 +143,7 @@ ${lines}</pre>
 function findings(summary: Summary): Markup {
   const rows = summary.findings.map(row => [
     row.host === undefined ? '' : markup`<code>${row.host}</code>`,
-    findingMeaning(row.kind),
+    [findingMeaning(row.kind), ...findingRemedies(row)].join(', '),
     plural(row.count, 'time'),
     row.process === undefined ? '' : markup`<code>${row.process}</code>`,
   ])

@@ -6,6 +6,7 @@ import {
   bytes,
   duration,
   findingMeaning,
+  findingRemedies,
   first,
   headline,
   isWhole,
@@ -80,7 +81,9 @@ function findings(summary: Summary): string[] {
   const { shown, more } = first(summary.findings, limit)
   const lines = shown.map(row => {
     const by = row.process === undefined ? '' : `, by ${code(row.process)}`
-    return `- ${row.host === undefined ? '' : `${code(row.host)}: `}${findingMeaning(row.kind)} (${plural(row.count, 'time')}${by})`
+    const facts = `${findingMeaning(row.kind)} (${plural(row.count, 'time')}${by})`
+    const told = [facts, ...findingRemedies(row).map(plain)].join(', ')
+    return `- ${row.host === undefined ? '' : `${code(row.host)}: `}${told}`
   })
   return ['### Findings', '', ...lines, ...rest(more)]
 }

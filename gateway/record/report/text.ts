@@ -8,6 +8,7 @@ import {
   bytes,
   duration,
   findingMeaning,
+  findingRemedies,
   first,
   headline,
   isWhole,
@@ -128,6 +129,7 @@ function findings(summary: Summary, { paint, width, rows = limit }: Terminal): s
   if (shown.length === 0) return []
   const lines = shown.flatMap(row => [
     `  ${paint('warn', '!')} ${clip(`${row.host ?? ''} ${findingMeaning(row.kind)}`.trim(), width - 4)}`,
+    ...findingRemedies(row).map(remedy => `      ${clip(remedy, width - 6)}`),
     paint(
       'dim',
       `      ${clip([plural(row.count, 'time'), row.process ?? ''].filter(part => part !== '').join(' · '), width - 6)}`,

@@ -13,9 +13,9 @@ export function bytes(count: number): string {
   return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[step]}`
 }
 
-/** `1,234`. */
+/** `1,234`, of a whole number. Not `toLocaleString`: its first call takes some 10 ms, for which the end of each run would wait. */
 export function number(count: number): string {
-  return count.toLocaleString('en-US')
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
 /** `1 request`, `2 requests`. */
@@ -73,8 +73,7 @@ export function why(row: RefusedRow): string {
 }
 
 const otherFindings = {
-  'client-refused-ca':
-    'a client does not trust our certificate authority; give it the bundle, or a tls:// rule if it pins',
+  'client-refused-ca': 'a client does not trust our certificate authority',
   'metadata-access': "the machine's metadata service was tried, which hands out credentials",
   canary: 'a planted credential was used',
 } as const
@@ -82,6 +81,15 @@ const otherFindings = {
 /** What a finding means. */
 export function findingMeaning(kind: FindingRow['kind']): string {
   return { ...findingText, ...otherFindings }[kind]
+}
+
+/** What a reader may do about a finding, one way each; each fits a line of a narrow terminal but for a long name. */
+export function findingRemedies({ kind, allow }: FindingRow): readonly string[] {
+  if (kind !== 'client-refused-ca' && kind !== 'inspection-bypassed') return []
+  return [
+    'point it at /run/tidegate/bundle.pem (docs/trust.md)',
+    `or allow ${allow ?? 'it by a tls:// rule'} if it pins certificates`,
+  ]
 }
 
 /** The log's own state in one sentence. */
@@ -128,9 +136,11 @@ export function first<T>(rows: readonly T[], limit: number): { readonly shown: r
   return { shown: rows.slice(0, limit), more: Math.max(0, rows.length - limit) }
 }
 
-/** A policy line as an item of a YAML list. */
+/** A policy line as an item of a YAML list: quoted where YAML would read anything but this text. */
 export function yamlItem(line: string): string {
-  return /^[\w/][^\s#'"{}[\]&!|>`\\]*(?: [a-z]+:[^\s#'"{}[\]&!|>`\\]*)?$/.test(line)
-    ? `- ${line}`
-    : `- ${JSON.stringify(line)}`
+  const isPlain = /^[\w/][^\s#'"{}[\]&!|>`\\]*(?: [a-z]+:[^\s#'"{}[\]&!|>`\\]*)?(?<!:)$/.test(line)
+  return isPlain && !otherScalar.test(line) ? `- ${line}` : `- ${JSON.stringify(line)}`
 }
+
+/** What the core schema of YAML 1.2 reads as a number, a truth value or nothing. */
+const otherScalar = /^(?:[\d.]+(?:e[-+]?\d+)?|0[xo][\da-f]+|true|false|null)$/i

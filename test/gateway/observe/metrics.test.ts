@@ -18,6 +18,7 @@ const contract: Readonly<Record<string, readonly string[]>> = {
   jobs: [],
   enforcing: ['mode', 'reason'],
   ruleset_intact: [],
+  policies_current: [],
   log_lines_total: [],
   log_failures_total: [],
   job_info: ['job', 'policy'],
@@ -57,18 +58,20 @@ await t.test('openMetrics(): the rest is counted where it happens', async t => {
   metrics.upstreamConnected(0.02)
   metrics.handshake('client', 'refused')
   metrics.leafMinted()
-  metrics.jobsAttached(2)
-  metrics.rulesetIntact(true)
+  const job = metrics.openJob()
+  job.attached()
+  job.rulesetIntact(true)
   metrics.log.written(5)
-  metrics.enforcing('block', undefined)
-  metrics.enforcing('block', 'ruleset-changed')
+  job.enforcing('block', undefined)
+  job.enforcing('block', 'ruleset-changed')
   const { body } = await metrics.expose('prometheus')
   for (const line of [
     'tidegate_dns_duration_seconds_bucket{le="0.0005",source="cache"} 1',
     'tidegate_upstream_connect_duration_seconds_sum 0.02',
     'tidegate_tls_handshakes_total{side="client",outcome="refused"} 1',
     'tidegate_leaf_certificates_total 1',
-    'tidegate_jobs 2',
+    'tidegate_jobs 1',
+    'tidegate_policies_current 1',
     'tidegate_ruleset_intact 1',
     'tidegate_log_lines_total 5',
     'tidegate_enforcing{mode="block",reason="ruleset-changed"} 0',
@@ -76,6 +79,40 @@ await t.test('openMetrics(): the rest is counted where it happens', async t => {
     t.match(body, line)
   t.notMatch(body, 'reason="none"')
 })
+
+await t.test(
+  'openMetrics(): the gauges of jobs are sums, and one job in trouble shows whatever the others do',
+  async t => {
+    const metrics = openMetrics('1.2.3')
+    const shown = async (): Promise<readonly string[]> => {
+      const { body } = await metrics.expose('prometheus')
+      return body.split('\n').filter(line => /^tidegate_(?:jobs|enforcing|ruleset_intact)\b/.test(line))
+    }
+    t.strictSame(await shown(), ['tidegate_jobs 0', 'tidegate_ruleset_intact 1'])
+    const [first, second, third] = [metrics.openJob(), metrics.openJob(), metrics.openJob()]
+    for (const job of [first, second, third]) {
+      job.attached()
+      job.enforcing('block', undefined)
+    }
+    third.enforcing('audit', undefined)
+    second.enforcing('block', 'log-failure')
+    second.rulesetIntact(false)
+    t.strictSame(await shown(), [
+      'tidegate_jobs 3',
+      'tidegate_enforcing{mode="block",reason="none"} 1',
+      'tidegate_enforcing{mode="block",reason="log-failure"} 0',
+      'tidegate_enforcing{mode="audit",reason="none"} 1',
+      'tidegate_ruleset_intact 0',
+    ])
+    second[Symbol.dispose]()
+    t.strictSame(await shown(), [
+      'tidegate_jobs 2',
+      'tidegate_enforcing{mode="block",reason="none"} 1',
+      'tidegate_enforcing{mode="audit",reason="none"} 1',
+      'tidegate_ruleset_intact 1',
+    ])
+  },
+)
 
 await t.test('openMetrics(): both formats keep their names, in whichever order they are asked for', async t => {
   const metrics = openMetrics('1.2.3')

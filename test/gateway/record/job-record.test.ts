@@ -1,5 +1,5 @@
 import { execa } from 'execa'
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { getuid } from 'node:process'
 import t, { type Test } from 'tap'
@@ -104,6 +104,19 @@ await t.test('seal(): a log that the job rewrote, removed or cut is found, and t
     'a log of its own': path => writeFile(path, '{"v":1,"seq":0}\n'),
     removed: path => rm(path),
     emptied: path => writeFile(path, ''),
+    'a copy in its place': async path => {
+      await copyFile(path, `${path}.copy`)
+      await rename(`${path}.copy`, path)
+    },
+    // Whoever opens it for reading waits for a writer.
+    'a pipe in its place': async path => {
+      await rm(path)
+      await execa('mkfifo', [path])
+    },
+    'a link to a file without end': async path => {
+      await rm(path)
+      await symlink('/dev/zero', path)
+    },
   }
   for (const [name, attack] of Object.entries(attacks)) {
     const dir = t.testdir()
@@ -125,6 +138,23 @@ await t.test('seal(): a link that the job put in the place of a summary is repla
   await record.seal()
   t.equal(await readFile(join(dir, 'precious'), 'utf8'), 'untouched')
   t.match(JSON.parse(await readFile(join(dir, 'out', 'summary.json'), 'utf8')), { version: 1 })
+})
+
+await t.test('seal(): a folder that the job moved, with a link in its place, is still where we write', async t => {
+  const dir = t.testdir({ workspace: { out: {} }, precious: { 'summary.json': 'untouched' } })
+  const out = join(dir, 'workspace', 'out')
+  const { record, troubles } = await open(out)
+  record.sink.write(event('evil.example.com'))
+  await record.flushed()
+  await rename(out, join(dir, 'workspace', 'gone'))
+  await symlink(join(dir, 'precious'), out)
+  const { intact, summary } = await record.seal()
+  t.notOk(intact)
+  t.match(summary.degraded, [{ kind: 'log-changed' }])
+  t.match(troubles, [{ code: 'LOG_INVALID' }])
+  t.same(await readdir(join(dir, 'precious')), ['summary.json'])
+  t.equal(await readFile(join(dir, 'precious', 'summary.json'), 'utf8'), 'untouched')
+  t.match(await readdir(join(dir, 'workspace', 'gone')), ['egress.ndjson', 'summary.json', 'summary.md'])
 })
 
 /** Runs `use` with a disk of 64 KiB. */

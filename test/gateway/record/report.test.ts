@@ -277,6 +277,7 @@ await t.test('yamlItem(): reads back as the line it was, whatever it holds', asy
   const lines = fc.oneof(
     fc.string(),
     fc.constantFrom('GET,HEAD https://a.test/x', '**.a.test', 'tcp://a.test:22', 'https://a.test/#x', '- a', 'a: b'),
+    fc.constantFrom('/s:', 'GET https:', '10', '1.5', '1e3', '0x1f', 'true', 'Null'),
   )
   fc.assert(
     fc.property(lines, line => {
