@@ -20,8 +20,26 @@ export type ErrorCode =
   | 'LAUNCH_FAILED'
   | 'WIRE_NOT_PROVED'
   | 'OUT_UNWRITABLE'
+  | 'SYSCTL_NEEDED'
+  | 'STEERING_UNSUPPORTED'
   | 'COMMAND_NOT_FOUND'
   | 'COMMAND_NOT_EXECUTABLE'
+  // jobs of a gateway that serves many
+  | 'JOB_EXISTS'
+  | 'JOB_UNKNOWN'
+  | 'JOB_CLAIMED'
+  | 'JOB_NOT_ALLOWED'
+  | 'POLICY_UNKNOWN'
+  | 'REQUEST_INVALID'
+  | 'GATEWAY_STOPPING'
+  // containers
+  | 'CAPABILITY_MISSING'
+  | 'NETWORK_PRESENT'
+  | 'GATEWAY_UNREACHABLE'
+  | 'GATEWAY_REFUSED'
+  | 'GATE_CLOSED'
+  | 'CONTAINER_UNSAFE'
+  | 'ENGINE_UNREACHABLE'
   // one flow
   | 'UPSTREAM_UNREACHABLE'
   | 'UPSTREAM_TIMEOUT'
@@ -35,6 +53,8 @@ export type ErrorCode =
   | 'CLIENT_TIMEOUT'
   | 'CLIENT_ABORTED'
   | 'LIMIT_REACHED'
+  | 'JOB_LIMIT'
+  | 'POLICY_CHANGED'
   | 'LOG_WRITE_FAILED'
 
 /** The one error class. `details` holds facts for the log line: never a secret, never a body. */

@@ -1,6 +1,6 @@
 import { GatewayError } from './errors.ts'
 import type { Job } from './jobs/job.ts'
-import type { Metrics } from './observe/metrics.ts'
+import type { JobGauges } from './observe/job-gauges.ts'
 import { openLedger } from './packet/ledger.ts'
 import type { TableReading } from './packet/table-reading.ts'
 import type { Wire } from './packet/wire.ts'
@@ -12,7 +12,9 @@ export interface WatchOptions {
   readonly job: Job
   /** What the proof of the wire had counted: none of the job's. */
   readonly since: TableReading
-  readonly metrics: Metrics
+  readonly gauges: JobGauges
+  /** Milliseconds between two looks at the packet filter; default 1,000. */
+  readonly lookEveryMs?: (() => number) | undefined
   /** Told at every reading that finds it so. */
   readonly onDegraded: (kind: Degradation, note: string) => void
 }
@@ -22,11 +24,11 @@ export interface WatchOptions {
  * When they do not, a job in block mode has no network any more: without rules its packets would not leave the machine,
  * but they would reach what listens on it. Disposing reads once more.
  */
-export function openWatch({ wire, job, since, metrics, onDegraded }: WatchOptions): AsyncDisposable {
+export function openWatch({ wire, job, since, gauges, lookEveryMs, onDegraded }: WatchOptions): AsyncDisposable {
   let isCut = false
   let unanswered = 0
   const degrade = (note: string): void => {
-    metrics.rulesetIntact(false)
+    gauges.rulesetIntact(false)
     onDegraded('ruleset-changed', note)
     if (isCut || job.policy.mode === 'audit') return
     isCut = true
@@ -36,7 +38,7 @@ export function openWatch({ wire, job, since, metrics, onDegraded }: WatchOption
     unanswered += 1
     if (!isUnanswered(cause) || unanswered >= mostUnanswered) degrade(messageOf(cause))
   }
-  metrics.rulesetIntact(true)
+  gauges.rulesetIntact(true)
   return openLedger(
     wire,
     job,
@@ -49,7 +51,7 @@ export function openWatch({ wire, job, since, metrics, onDegraded }: WatchOption
       },
       failed,
     },
-    { since },
+    { since, ...(lookEveryMs === undefined ? {} : { intervalMs: lookEveryMs }) },
   )
 }
 

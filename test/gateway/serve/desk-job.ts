@@ -1,0 +1,39 @@
+import { PolicyInForce } from '../../../gateway/jobs/policy-in-force.ts'
+import type { Policy } from '../../../gateway/policy/policy.ts'
+import { JobSummary } from '../../../gateway/record/job-summary.ts'
+import type { Summary } from '../../../gateway/record/summary-shape.ts'
+import type { DeskJob } from '../../../gateway/serve/job-desk.ts'
+import type { SelfTest } from '../../../gateway/serve/job-requests.ts'
+
+/** A job that remembers what its desk did to it. */
+export class FakeDeskJob implements DeskJob {
+  readonly name = 'build'
+  readonly inForce: PolicyInForce
+  readonly claims: string[] = []
+  readonly selfTests: SelfTest[] = []
+  readonly counted = new JobSummary('build')
+
+  constructor(platform: Policy) {
+    this.inForce = new PolicyInForce(platform)
+  }
+
+  get policy(): Policy {
+    return this.inForce.current
+  }
+
+  narrow(policy: Policy): void {
+    this.inForce.narrow(policy)
+  }
+
+  summary(): Summary {
+    return this.counted.summary({ state: 'open', lines: 1, lost: 0 })
+  }
+
+  claimed(by: string): void {
+    this.claims.push(by)
+  }
+
+  tested(facts: SelfTest): void {
+    this.selfTests.push(facts)
+  }
+}
