@@ -17,9 +17,9 @@ const ENOSYS = 38
 const EAFNOSUPPORT = 97
 /**
  * Families of sockets that belong to no network namespace, with their numbers of include/linux/socket.h: RDS goes over
- * InfiniBand from the machine's own, IUCV and VSOCK lead to the hypervisor, QIPCRTR to a modem.
+ * InfiniBand from the machine's own, IUCV and VSOCK lead to the hypervisor, ISDN to a telephone line, QIPCRTR to a modem.
  */
-const outside = { RDS: 21, IUCV: 32, VSOCK: 40, QIPCRTR: 42 } as const
+const outside = { RDS: 21, IUCV: 32, ISDN: 34, VSOCK: 40, QIPCRTR: 42 } as const
 /** Requests that type into a terminal, as if the user had (include/uapi/asm-generic/ioctls.h): what shares ours could speak to our shell. */
 const typing = { TIOCSTI: 0x5412, TIOCLINUX: 0x541c } as const
 // The same number on every architecture.
@@ -33,7 +33,10 @@ interface CallTable {
   /** AUDIT_ARCH_…, include/uapi/linux/audit.h */
   readonly architecture: number
   readonly socket: number
-  readonly ioctl: number
+  /** x32 has a number of its own for it. */
+  readonly ioctl: readonly number[]
+  /** Whoever asks for a key that is missing has the kernel start a program outside: for a key of DNS, one that looks a name up there. */
+  readonly request_key: number
   readonly multiplexed?: number
   /** Bits of the call's number that do not count (x32). */
   readonly ignored?: number
@@ -49,15 +52,15 @@ const machines: Readonly<Record<string, Machine>> = {
   x64: {
     seccomp: 317,
     tables: [
-      { architecture: 0xc000003e, socket: 41, ioctl: 16, ignored: 0x40000000 },
-      { architecture: 0x40000003, socket: 359, ioctl: 54, multiplexed: 102 },
+      { architecture: 0xc000003e, socket: 41, ioctl: [16, 514], request_key: 249, ignored: 0x40000000 },
+      { architecture: 0x40000003, socket: 359, ioctl: [54], request_key: 287, multiplexed: 102 },
     ],
   },
   arm64: {
     seccomp: 277,
     tables: [
-      { architecture: 0xc00000b7, socket: 198, ioctl: 29 },
-      { architecture: 0x40000028, socket: 281, ioctl: 54 },
+      { architecture: 0xc00000b7, socket: 198, ioctl: [29], request_key: 218 },
+      { architecture: 0x40000028, socket: 281, ioctl: [54], request_key: 310 },
     ],
   },
 }
@@ -66,8 +69,8 @@ let isConfined = false
 
 /**
  * Puts a seccomp filter on this thread, for good, and so on all that it starts: no sockets that belong to no network
- * namespace, no io_uring, which makes sockets past any filter (both as in containers), and nothing that types into a
- * terminal. This process needs none of them. Repeating it does nothing.
+ * namespace, no io_uring, which makes sockets past any filter, no keys by request (all as in containers), and nothing that
+ * types into a terminal. This process needs none of them. Repeating it does nothing.
  * @throws GatewayError LAUNCH_FAILED when the kernel has no seccomp or the machine is of another kind
  */
 export function confineThread(): void {
@@ -104,15 +107,16 @@ export type Instruction = readonly [operation: number, ifTrue: number, ifFalse: 
 /** The filter. An unknown architecture gets no system call at all. Pure. */
 function renderFilter(tables: readonly CallTable[]): readonly Instruction[] {
   const code: Instruction[] = [[LOAD, 0, 0, field.architecture]]
-  for (const { architecture, socket, ioctl, multiplexed, ignored = 0 } of tables) {
+  for (const { architecture, socket, ioctl, request_key, multiplexed, ignored = 0 } of tables) {
     const body: readonly Instruction[] = [
       [LOAD, 0, 0, field.number],
       [AND, 0, 0, ~ignored >>> 0],
       ...refuse(io_uring_setup, ENOSYS),
+      ...refuse(request_key, ENOSYS),
       ...(multiplexed === undefined ? [] : refuse(multiplexed, ENOSYS)),
       ...refuseArgument(socket, field.firstArgument, Object.values(outside), EAFNOSUPPORT),
       // Only the lower half: the kernel takes no more of it.
-      ...refuseArgument(ioctl, field.secondArgument, Object.values(typing), EPERM),
+      ...ioctl.flatMap(number => refuseArgument(number, field.secondArgument, Object.values(typing), EPERM)),
       [RETURN, 0, 0, SECCOMP_RET_ALLOW],
     ]
     code.push([JUMP_IF_EQUAL, 0, body.length, architecture], ...body)

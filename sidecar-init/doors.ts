@@ -6,6 +6,29 @@ import { isBelow } from './mounts.ts'
 const devices = ['/dev/vsock', '/dev/vhost-vsock'] as const
 const deviceFolders = ['/dev/infiniband'] as const
 
+/**
+ * Folders whose content somebody outside takes up and acts on, with the machine's network: jobs of cron and at, mail, print
+ * jobs. Users who are not root have programs that may write there.
+ */
+const spools = [
+  'at',
+  'clientmqueue',
+  'cron',
+  'cups',
+  'dma',
+  'exim',
+  'exim4',
+  'incron',
+  'lp',
+  'lpd',
+  'mqueue',
+  'mqueue-client',
+  'nullmailer',
+  'postfix',
+  'smtpd',
+  'uucp',
+].map(name => `/var/spool/${name}`)
+
 /** Sockets that are kept: they serve a key or a display, not the network. */
 const harmless: readonly RegExp[] = [/\/S\.gpg-agent[^/]*$/, /^\/tmp\/\.X11-unix\/X\d+$/]
 
@@ -29,6 +52,7 @@ const wellKnown = ['', '/run', '/var/run'].flatMap(folder =>
 export interface Doors {
   /** Sockets and devices; each is covered by /dev/null. */
   readonly files: readonly string[]
+  /** Each is shown empty. */
   readonly folders: readonly string[]
 }
 
@@ -62,9 +86,12 @@ export function findDoors({ kept, environment, mounts }: DoorSigns): Doors {
       ['/run', '/var/run'].some(folder => isBelow(path, folder)) && !kept.some(folder => isBelow(path, folder))
     return !hidden && path !== sshAgent && !harmless.some(pattern => pattern.test(path)) && isSocket(path)
   })
+  // A folder in which to name a host is to have it asked for its exports: by the machine.
+  const hostMaps = mounts.filter(({ type, source }) => type === 'autofs' && source === '-hosts')
+  const spooling = spools.flatMap(path => (existsSync(path) ? [path, ...aliasesOf(path, mounts)] : []))
   return {
     files: [...sockets, ...devices.filter(path => existsSync(path))],
-    folders: deviceFolders.filter(path => existsSync(path)),
+    folders: [...deviceFolders, ...spooling, ...hostMaps.map(({ point }) => point)].filter(path => existsSync(path)),
   }
 }
 

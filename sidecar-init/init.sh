@@ -16,6 +16,7 @@ step() {
   case $1 in
   tmpfs) mount -n -t tmpfs -o "mode=$3,nosuid,nodev" tidegate "$2" ;;
   sysfs) mount -n -t sysfs -o ro,nosuid,nodev,noexec tidegate "$2" ;;
+  mqueue) mount -n -t mqueue -o nosuid,nodev,noexec tidegate "$2" ;;
   directory) mkdir -p "$2" && chmod "$3" "$2" ;;
   owner) chown "$3" "$2" ;;
   copy) cat "$2" >"$3" ;;

@@ -1,11 +1,12 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, constants as files, openSync, readFileSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { GatewayError } from '../gateway/errors.ts'
 import { type Namespaces, openNamespaces } from '../gateway/packet/namespace.ts'
+import { closeOwnMemory } from '../gateway/packet/own-memory.ts'
 import { startProgram } from '../gateway/packet/run.ts'
 import { boundingSet } from './capabilities.ts'
 import { confineThread, keepDescriptors } from './confine.ts'
@@ -23,6 +24,10 @@ export interface StartInside {
   readonly user?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
   /** Default: ours, so that it behaves as under a shell. */
   readonly stdio?: StdioOptions
+  /** Soft limit on open files. Default: ours. */
+  readonly openFiles?: number | undefined
+  /** Signals that it is started to ignore. Default none: Node resets them for what it starts. */
+  readonly ignored?: readonly NodeJS.Signals[]
 }
 
 /** A program running in the job. */
@@ -38,6 +43,11 @@ export interface JobProcess {
 export interface JobPlace extends AsyncDisposable {
   /** Process 1 of the job, as this machine numbers it. */
   readonly initPid: number
+  /**
+   * The procfs of the job's pid namespace, by a descriptor: root in the job can trace process 1 and move its root, so that
+   * `/proc/PID/root` is where the job says.
+   */
+  readonly procRoot: string
   /** Fulfilled when the job's view of the file system is made. @throws GatewayError LAUNCH_FAILED */
   readonly ready: Promise<void>
   /** Starts a program inside. Prove the wire first. @throws GatewayError SOCKET_FAILED when the place is gone */
@@ -47,7 +57,8 @@ export interface JobPlace extends AsyncDisposable {
 const initScript = fileURLToPath(new URL('init.sh', import.meta.url))
 const cleanEnvironment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } as const
 
-const unshareOptions = ['--net', '--mount', '--pid', '--mount-proc', '--kill-child=KILL'] as const
+/** `--ipc`: shared memory and queues of System V belong to no file and would stay behind; the machine's are not the job's. */
+const unshareOptions = ['--net', '--mount', '--pid', '--ipc', '--mount-proc', '--kill-child=KILL'] as const
 
 function initArguments(tools: Tools, planFile: string): readonly string[] {
   return [initScript, planFile, tools.setpriv, boundingSet, tools.tini, tools.dash]
@@ -59,6 +70,7 @@ function initArguments(tools: Tools, planFile: string): readonly string[] {
  * @throws GatewayError LAUNCH_FAILED
  */
 export async function openJobPlace(tools: Tools, options: ViewOptions, signal: AbortSignal): Promise<JobPlace> {
+  closeOwnMemory()
   confineThread()
   keepDescriptors()
   await using opening = new AsyncDisposableStack()
@@ -82,26 +94,28 @@ export async function openJobPlace(tools: Tools, options: ViewOptions, signal: A
     () => undefined,
     () => undefined,
   )
-  let initPid: number | undefined
+  let init: { readonly pid: number; readonly namespace: number } | undefined
   opening.defer(async () => {
     // `unshare` ends when it has reaped process 1, and that ends when everything inside has: then all is gone.
     if (holder.exitCode === null && holder.signalCode === null) {
-      if (initPid === undefined) holder.kill('SIGKILL')
-      else process.kill(initPid, 'SIGKILL')
+      if (init === undefined) holder.kill('SIGKILL')
+      else endInit(init)
     }
     await ended
   })
   const report = readReport(holder)
   await report.reached('inside', signal)
   const pid = childOf(holder) ?? (await report.failed())
-  initPid = pid
   const namespaces = opening.use(openNamespaces(pid, ['net', 'pid']))
+  const proc = opening.adopt(openProc(pid), closeSync)
+  init = { pid, namespace: pidNamespaceOf(pid) }
   const ready = report.reached('ready', signal).then(() => view.applied())
   // Whoever waits for it hears of a failure; when nobody does any more, it is none.
   void Promise.allSettled([ready])
   const owned = opening.move()
   return {
     initPid: pid,
+    procRoot: `/proc/self/fd/${proc}`,
     ready,
     start: inside => startInside(tools, pid, namespaces, inside),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -113,8 +127,8 @@ function startInside(tools: Tools, initPid: number, namespaces: Namespaces, insi
   const sharesTerminal = stdio === 'inherit' && hasTerminal()
   const drop = [`--bounding-set=${boundingSet}`, '--inh-caps=-all', '--ambient-caps=-all', ...identity(user)]
   // The folder is looked up inside: one opened before would lead around the mounts.
-  const enter = [`--target=${initPid}`, '--mount', `--wdns=${inside.cwd}`]
-  const args = [...enter, '--', tools.setpriv, ...drop, '--', ...command]
+  const enter = [`--target=${initPid}`, '--mount', '--ipc', `--wdns=${inside.cwd}`]
+  const args = [...enter, '--', tools.setpriv, ...drop, '--', ...asUnderShell(tools, inside), ...command]
   // Network and pid namespace are entered by this thread, so that the program is our child and its signals are ours to see.
   const child = namespaces.run(() =>
     startProgram(tools.nsenter, args, { env: inside.env, stdio, detached: !sharesTerminal }),
@@ -124,6 +138,14 @@ function startInside(tools: Tools, initPid: number, namespaces: Namespaces, insi
     child.once('exit', (code, by) => fulfil({ code: code ?? 128 + signalNumber(by), signal: by }))
   })
   return { child, sharesTerminal, exited }
+}
+
+/** What stands before the command, to give it what Node has changed. */
+function asUnderShell(tools: Tools, { openFiles, ignored = [] }: StartInside): readonly string[] {
+  return [
+    ...(openFiles === undefined ? [] : [tools.prlimit, `--nofile=${openFiles}:`]),
+    ...(ignored.length === 0 ? [] : [tools.env, `--ignore-signal=${ignored.join(',')}`]),
+  ]
 }
 
 function identity(user: StartInside['user']): readonly string[] {
@@ -181,6 +203,28 @@ function failure(said: string, holder: ChildProcess): GatewayError {
   return new GatewayError('LAUNCH_FAILED', `cannot make the job’s namespaces: ${lines[0] ?? how}`, {
     details: { said: lines.join('; '), exit: how },
   })
+}
+
+/** Kills process 1, and with it everything inside. It may have ended by itself (`kill -9 -1` does that), and its number be another's. */
+function endInit({ pid, namespace }: { readonly pid: number; readonly namespace: number }): void {
+  try {
+    if (pidNamespaceOf(pid) === namespace) process.kill(pid, 'SIGKILL')
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code !== 'ENOENT' && code !== 'ESRCH') throw cause
+  }
+}
+
+function openProc(pid: number): number {
+  try {
+    return openSync(`/proc/${pid}/root/proc`, files.O_RDONLY | files.O_DIRECTORY)
+  } catch (cause) {
+    throw new GatewayError('LAUNCH_FAILED', 'process 1 of the job ended while it was looked at', { cause })
+  }
+}
+
+function pidNamespaceOf(pid: number): number {
+  return statSync(`/proc/${pid}/ns/pid`).ino
 }
 
 /** Undefined when it is gone already. */

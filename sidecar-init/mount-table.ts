@@ -8,6 +8,8 @@ export interface Mount {
   readonly point: string
   /** `ext4`, `proc`, `tmpfs` … */
   readonly type: string
+  /** What is mounted, in the words of that type: a device, `server:/path`, the name of a map. */
+  readonly source: string
 }
 
 /** Reads the text of /proc/PID/mountinfo, in the order in which things were mounted. Pure. */
@@ -15,10 +17,18 @@ export function parseMounts(text: string): readonly Mount[] {
   return text.split('\n').flatMap(line => {
     const [before, after] = line.split(' - ')
     const [, , device, root, point] = before?.split(' ') ?? []
-    const type = after?.split(' ')[0]
+    const [type, source = ''] = after?.split(' ') ?? []
     if (device === undefined || root === undefined || point === undefined || type === undefined) return []
-    return [{ device, root: unescape(root), point: unescape(point), type }]
+    return [{ device, root: unescape(root), point: unescape(point), type, source: unescape(source) }]
   })
+}
+
+const overNetwork =
+  /^(?:nfs4?|cifs|smb\d?|smbfs|afs|ceph|lustre|beegfs|gpfs|orangefs|fuse\.(?:sshfs|s3fs|goofys|rclone|gcsfuse|glusterfs|davfs2?|curlftpfs|blobfuse2?|juicefs|ceph\S*))$/
+
+/** Mounts whose files lie on another machine: this machine's kernel, or a program on it, fetches and sends them. Pure. */
+export function networkFileSystems(mounts: readonly Mount[]): readonly Mount[] {
+  return mounts.filter(({ type }) => overNetwork.test(type))
 }
 
 /** Every other path under which the file at `path` can be seen, because its file system is mounted there as well. Pure. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 /** One step of a mount plan; `init.sh` carries it out. */
 export type MountStep =
   | readonly ['tmpfs', path: string, mode: string]
-  | readonly ['sysfs', path: string]
+  | readonly ['sysfs' | 'mqueue', path: string]
   | readonly ['directory', path: string, mode: string]
   | readonly ['owner', path: string, owner: string]
   | readonly ['copy' | 'bind' | 'bind-read-only' | 'move', from: string, to: string]
@@ -20,6 +20,8 @@ export interface MountInput {
   readonly resolvConf: string
   /** Where /etc/resolv.conf leads when all links are followed; it exists, or is below /run. */
   readonly resolvTarget: string
+  /** The job's hosts file and the path of the machine's, where they differ. */
+  readonly hosts?: { readonly made: string; readonly target: string } | undefined
   readonly cwd: string
   /** User of the job; it gets its empty /run/user/UID. */
   readonly uid: number
@@ -39,6 +41,8 @@ export interface MountInput {
   /** Where /proc and /sys are mounted a second time; these show the machine's processes and its /run. */
   readonly otherProc: readonly string[]
   readonly otherSys: readonly string[]
+  /** Where the message queues of POSIX are seen: they belong to the job's own namespace too. */
+  readonly queues: readonly string[]
 }
 
 /** Parts of /run that are kept: lock files, and secrets that containers mount there. */
@@ -94,8 +98,12 @@ function placeResolver({ staging, resolvConf, resolvTarget }: MountInput): reado
   ]
 }
 
-function planResolver({ resolvConf, resolvTarget }: MountInput): readonly MountStep[] {
-  return isBelow(resolvTarget, '/run') ? [] : [['bind-read-only', resolvConf, resolvTarget]]
+function planResolver({ resolvConf, resolvTarget, hosts }: MountInput): readonly MountStep[] {
+  return [
+    ...(isBelow(resolvTarget, '/run') ? [] : [['bind-read-only', resolvConf, resolvTarget] as const]),
+    // A build may add names of its own, as in a container: they lead no further than an address does.
+    ...(hosts === undefined ? [] : [['bind', hosts.made, hosts.target] as const]),
+  ]
 }
 
 function planSys({ staging, cgroups }: MountInput): readonly MountStep[] {
@@ -111,8 +119,10 @@ function planSys({ staging, cgroups }: MountInput): readonly MountStep[] {
   ]
 }
 
-function planDoors({ doors, emptied, kernelFiles: files, otherProc, otherSys }: MountInput): readonly MountStep[] {
+function planDoors(input: MountInput): readonly MountStep[] {
+  const { doors, emptied, kernelFiles: files, otherProc, otherSys, queues } = input
   return [
+    ...queues.map(path => ['mqueue', path] as const),
     ...files.map(path => ['bind-read-only', path, path] as const),
     ...otherProc.map(path => ['bind', '/proc', path] as const),
     ...otherSys.map(path => ['bind', '/sys', path] as const),

@@ -8,10 +8,12 @@ const toolFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'] as const
 /** Programs that `run` calls, and the Debian package that has each. */
 const tools = {
   dash: 'dash',
+  env: 'coreutils',
   ip: 'iproute2',
   mount: 'mount',
   nft: 'nftables',
   nsenter: 'util-linux',
+  prlimit: 'util-linux',
   setpriv: 'util-linux',
   tini: 'tini',
   unshare: 'util-linux',
@@ -50,10 +52,12 @@ export function checkMachine(): Tools {
   const path = (name: keyof typeof tools): string => found[name] ?? name
   return {
     dash: path('dash'),
+    env: path('env'),
     ip: path('ip'),
     mount: path('mount'),
     nft: path('nft'),
     nsenter: path('nsenter'),
+    prlimit: path('prlimit'),
     setpriv: path('setpriv'),
     tini: path('tini'),
     unshare: path('unshare'),

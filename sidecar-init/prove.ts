@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, Socket } from 'node:net'
 import { GatewayError } from '../gateway/errors.ts'
-import { jobDevice } from '../gateway/packet/links.ts'
 import { plainSocket } from '../gateway/packet/sockets.ts'
 import type { TableReading } from '../gateway/packet/table-reading.ts'
 import type { Datagram } from '../gateway/packet/udp-listener.ts'
-import type { Wire, WireSocket } from '../gateway/packet/wire.ts'
+import type { LaidWire, Wire, WireSocket } from '../gateway/packet/wire.ts'
 import type { Mode } from '../gateway/policy/policy.ts'
 import { excessSets, parseStatus } from './capabilities.ts'
+import { hasNoV6, hasOnlyOneRoute, hasOnlyTheWire, readV6 } from './job-network.ts'
 import type { JobPlace } from './launch.ts'
 
 /** What was proved, and what the kernel had counted by then: those counts are the proof's own. */
@@ -27,12 +27,12 @@ const timeLimitMs = 3_000
  * what runs in the place has no means to change that. Uses the wire's listeners; nobody else may serve them yet.
  * @throws GatewayError WIRE_NOT_PROVED; `details.check` names what failed
  */
-export async function proveWire(wire: Wire, place: JobPlace, mode: Mode, signal: AbortSignal): Promise<Proof> {
+export async function proveWire(wire: LaidWire, place: JobPlace, mode: Mode, signal: AbortSignal): Promise<Proof> {
   const stop = AbortSignal.any([signal, AbortSignal.timeout(timeLimitMs)])
   const checks: readonly (readonly [name: string, check: () => Promise<boolean> | boolean])[] = [
-    ['only lo and the wire are in the job', () => hasOnlyTheWire(place.initPid)],
-    ['the only way out is the wire', () => hasOnlyOneRoute(place.initPid, wire)],
-    ['no IPv6 address but ::1', () => hasNoV6(place.initPid)],
+    ['only lo and the wire are in the job', () => hasOnlyTheWire(read(place, 'dev'))],
+    ['the only way out is the wire', () => hasOnlyOneRoute(read(place, 'route'), wire.gatewayAddress)],
+    ['no IPv6 address but ::1', () => hasNoV6(readV6(`/proc/${place.initPid}/net`))],
     ['the job may not change its network', async () => isConfined(await statusInside(place, stop))],
     [
       'TCP to any address reaches the front door',
@@ -86,47 +86,8 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
 }
 
-function hasOnlyTheWire(pid: number): boolean {
-  const names = readFileSync(`/proc/${pid}/net/dev`, 'latin1')
-    .split('\n')
-    .flatMap(line => /^\s*([^\s:]+):/.exec(line)?.[1] ?? [])
-  return names.toSorted().join(' ') === [jobDevice, 'lo'].toSorted().join(' ')
-}
-
-/** Fields of /proc/net/route: interface, destination, gateway …; little-endian hexadecimal. */
-function hasOnlyOneRoute(pid: number, { gatewayAddress }: Wire): boolean {
-  const routes = readFileSync(`/proc/${pid}/net/route`, 'latin1')
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map(line => line.split('\t'))
-  const gateway = Buffer.from(gatewayAddress.split('.').map(Number))
-    .readUInt32LE()
-    .toString(16)
-    .toUpperCase()
-    .padStart(8, '0')
-  const out = routes.filter(fields => fields[1] === '00000000')
-  return (
-    routes.length === 2 &&
-    routes.every(fields => fields[0] === jobDevice) &&
-    out.length === 1 &&
-    out[0]?.[2] === gateway
-  )
-}
-
-function hasNoV6(pid: number): boolean {
-  let text: string
-  try {
-    text = readFileSync(`/proc/${pid}/net/if_inet6`, 'latin1')
-  } catch (cause) {
-    // A kernel without IPv6 has no such file.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return true
-    throw cause
-  }
-  return text
-    .trim()
-    .split('\n')
-    .every(line => line === '' || /\slo$/.test(line))
+function read({ initPid }: JobPlace, name: 'dev' | 'route'): string {
+  return readFileSync(`/proc/${initPid}/net/${name}`, 'latin1')
 }
 
 /** Starts a program exactly as the job will be, and lets it tell what it may do. */
@@ -157,7 +118,7 @@ function isConfined(text: string): boolean {
 
 /** A connection made in the job arrives at our listener, which sees whom it was for and who made it. */
 async function reachesDoor(
-  wire: Wire,
+  wire: LaidWire,
   listener: WireSocket,
   host: string,
   port: number,
@@ -183,7 +144,7 @@ async function reachesDoor(
   )
 }
 
-async function dnsIsAnswered(wire: Wire, signal: AbortSignal): Promise<boolean> {
+async function dnsIsAnswered(wire: LaidWire, signal: AbortSignal): Promise<boolean> {
   using server = disposable(createSocket('udp4'), it => it.close())
   server.it.bind({ fd: wire.dnsUdp.descriptor() })
   server.it.on('message', (message, { port, address }) => server.it.send(message, port, address))
@@ -204,7 +165,7 @@ async function dnsIsAnswered(wire: Wire, signal: AbortSignal): Promise<boolean> 
 }
 
 /** In block mode the kernel refuses at once; in audit mode the datagram arrives here, and so did not get out either. */
-async function udpGoesNowhere(wire: Wire, mode: Mode, signal: AbortSignal): Promise<boolean> {
+async function udpGoesNowhere(wire: LaidWire, mode: Mode, signal: AbortSignal): Promise<boolean> {
   const arrival = new Promise<Datagram>(fulfil => wire.serveUdp(fulfil))
   using client = disposable(jobSocket(wire), it => it.close())
   client.it.connect(probe.closed, probe.address)
@@ -223,7 +184,7 @@ async function udpGoesNowhere(wire: Wire, mode: Mode, signal: AbortSignal): Prom
   return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
 }
 
-function jobSocket(wire: Wire): ReturnType<typeof createSocket> {
+function jobSocket(wire: LaidWire): ReturnType<typeof createSocket> {
   return createSocket('udp4').bind({ fd: wire.namespace.run(() => plainSocket('udp')) })
 }
 

@@ -9,9 +9,11 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { GatewayError } from '../gateway/errors.ts'
 import type { Address } from '../gateway/net/address.ts'
+import { parseHosts } from '../gateway/net/hosts-file.ts'
 import { findDoors } from './doors.ts'
 import { type Mount, parseMounts } from './mount-table.ts'
 import { isBelow, kernelFiles, keptOfRun, planMounts, renderPlan } from './mounts.ts'
@@ -52,6 +54,7 @@ export function writeView(options: ViewOptions): View {
     const resolvConf = `${staging}/resolv.conf`
     const resolvTarget = opening.use(resolverTarget()).path
     writeFileSync(resolvConf, renderResolvConf(options.nameserver, readIfThere('/etc/resolv.conf')), { mode: 0o644 })
+    const hosts = writeHosts(`${staging}/hosts`)
     const cwd = realpathSync(options.cwd)
     const keep = keptOfRun.filter(path => existsSync(path))
     const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
@@ -63,6 +66,7 @@ export function writeView(options: ViewOptions): View {
       runDirectory: options.runDirectory,
       resolvConf,
       resolvTarget,
+      hosts,
       cwd,
       uid: options.uid,
       gid: options.gid,
@@ -70,13 +74,13 @@ export function writeView(options: ViewOptions): View {
       keep,
       cgroups: mountsBelow('/sys/fs/cgroup', mountinfo),
       doors: doors.files,
-      emptied: [
-        ...doors.folders,
-        ...(options.hidden ?? []).filter(path => existsSync(path) && path !== cwd && !isBelow(cwd, path)),
-      ],
+      emptied: [...doors.folders, ...(options.hidden ?? []).filter(path => existsSync(path))].filter(
+        path => path !== cwd && !isBelow(cwd, path),
+      ),
       kernelFiles: kernelFiles.filter(path => existsSync(path)),
       otherProc: elsewhere(mounts, 'proc', '/proc'),
       otherSys: elsewhere(mounts, 'sysfs', '/sys'),
+      queues: mounts.filter(({ type }) => type === 'mqueue').map(({ point }) => point),
     })
     const planFile = `${staging}/plan`
     writeFileSync(planFile, renderPlan(plan), { mode: 0o600 })
@@ -109,6 +113,17 @@ export function renderResolvConf(nameserver: Address, machine: string): string {
     ...(ndots === undefined ? [] : [`options ${ndots}`]),
     '',
   ].join('\n')
+}
+
+/** The job's own hosts file, when the machine's names other machines: the gateway answers for these. */
+function writeHosts(made: string): { readonly made: string; readonly target: string } | undefined {
+  const { others, own } = parseHosts(readIfThere('/etc/hosts'), hostname())
+  if (others.size === 0) return undefined
+  const target = realpathSync('/etc/hosts')
+  // Below /run it would have to be put into the new one; nobody has it there.
+  if (isBelow(target, '/run')) return undefined
+  writeFileSync(made, own, { mode: 0o644 })
+  return { made, target }
 }
 
 /** Mount points at and below `root`, in the order they were mounted, from the text of /proc/PID/mountinfo. Pure. */

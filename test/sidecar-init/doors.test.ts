@@ -1,6 +1,6 @@
 import t from 'tap'
-import { namedSockets } from '../../sidecar-init/doors.ts'
-import { aliasesOf, parseMounts } from '../../sidecar-init/mount-table.ts'
+import { findDoors, namedSockets } from '../../sidecar-init/doors.ts'
+import { aliasesOf, networkFileSystems, parseMounts } from '../../sidecar-init/mount-table.ts'
 
 t.test('namedSockets(): what variables name, in each spelling', async t => {
   t.strictSame(
@@ -41,4 +41,28 @@ t.test('aliasesOf(): every other mount that shows the file', async t => {
 
 t.test('parseMounts(): what is no line of it is left out', async t => {
   t.strictSame(parseMounts('\nnonsense\n1 2 3 - x\n'), [])
+})
+
+t.test('networkFileSystems(): those whose files lie on another machine', async t => {
+  const table = parseMounts(
+    [
+      '20 1 8:1 / / rw,relatime - ext4 /dev/a rw',
+      '21 20 0:40 / /home rw - nfs4 files.acme.test:/home rw,vers=4.2',
+      '22 20 0:41 / /srv/share rw - cifs //files.acme.test/share rw',
+      '23 20 0:42 / /srv/far rw - fuse.sshfs build@files.acme.test: rw',
+      '24 20 0:43 / /srv/near rw - fuse.fuse-overlayfs fuse-overlayfs rw',
+    ].join('\n'),
+  )
+  t.strictSame(
+    networkFileSystems(table).map(({ point }) => point),
+    ['/home', '/srv/share', '/srv/far'],
+  )
+})
+
+t.test('findDoors(): a map of all hosts is a folder to hide, and other maps are not', async t => {
+  const [net, home] = [t.testdir({ net: {}, home: {} })].flatMap(dir => [`${dir}/net`, `${dir}/home`])
+  const maps = parseMounts(`30 20 0:50 / ${net} rw - autofs -hosts rw\n31 20 0:51 / ${home} rw - autofs auto.home rw`)
+  const { folders } = findDoors({ kept: [], environment: {}, mounts: maps })
+  t.ok(folders.includes(net ?? ''))
+  t.notOk(folders.includes(home ?? ''))
 })

@@ -21,6 +21,7 @@ const input: MountInput = {
   kernelFiles: ['/proc/sys'],
   otherProc: [],
   otherSys: [],
+  queues: [],
 }
 
 const plan = (change: Partial<MountInput> = {}): readonly string[] =>
@@ -60,6 +61,16 @@ t.test('planMounts(): doors are covered before /run, and /var/run follows where 
   t.ok(steps.includes('cover\t/srv/x/docker.sock'))
   t.ok(steps.includes('tmpfs\t/dev/infiniband\t755'))
   t.equal(steps.at(-1), 'bind\t/run\t/var/run')
+})
+
+t.test('planMounts(): a hosts file of the job’s own may be written', async t => {
+  const hosts = { made: '/tmp/stage/hosts', target: '/etc/hosts' }
+  t.ok(plan({ hosts }).includes('bind\t/tmp/stage/hosts\t/etc/hosts'))
+  t.notOk(plan().some(step => step.includes('hosts')))
+})
+
+t.test('planMounts(): message queues are the job’s own', async t => {
+  t.ok(plan({ queues: ['/dev/mqueue'] }).includes('mqueue\t/dev/mqueue'))
 })
 
 t.test('planMounts(): a second /proc shows the job’s own processes, when that is made safe', async t => {
