@@ -8,6 +8,7 @@ import sys
 import time
 
 WORK = os.environ["WORK"]
+TLS = ssl.create_default_context()
 
 
 def reached(name):
@@ -21,7 +22,7 @@ def told(name):
 
 def connect(host):
     plain = socket.create_connection((host, 443), 60)
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    return TLS.wrap_socket(plain, server_hostname=host)
 
 
 def ask(connection, host, path):
@@ -74,6 +75,9 @@ def open_many(host, count):
     told("end")
     for connection in connections:
         head(connection)
+        connection.close()
+    reached("closed")
+    told("bye")
 
 
 {"slow": slow, "open": open_many}[sys.argv[1]](*sys.argv[2:])

@@ -23,6 +23,7 @@ const contract: Readonly<Record<string, readonly string[]>> = {
   tidegate_jobs: [],
   tidegate_enforcing: ['mode', 'reason'],
   tidegate_ruleset_intact: [],
+  tidegate_policies_current: [],
   tidegate_log_lines_total: [],
   tidegate_log_failures_total: [],
   tidegate_job_info: ['job', 'policy'],

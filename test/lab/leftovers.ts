@@ -96,7 +96,7 @@ function namespaceInode(name: string): string | undefined {
 }
 
 /** A process that is neither gone nor a zombie waiting for its parent. */
-function isRunning(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     return !'ZX'.includes(stat.charAt(stat.lastIndexOf(')') + 2))
@@ -106,7 +106,7 @@ function isRunning(pid: number): boolean {
 }
 
 /** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
-function startTimeOf(pid: number): string | undefined {
+export function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]

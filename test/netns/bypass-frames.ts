@@ -59,3 +59,13 @@ export function splitHead(stream: number, fields: Fields): Say {
 export function ordinary(authority: string, path: string, ...more: Fields): Fields {
   return [[':method', 'GET'], [':scheme', 'https'], [':authority', authority], [':path', path], ...more]
 }
+
+/** A request with a body and trailers, made by hand: the end is the trailers'. */
+export function withTrailers(stream: number, fields: Fields, trailers: Fields): Say {
+  const frames = [
+    frame(1, endHeaders, stream, Buffer.concat(fields.map(literal))),
+    frame(0, 0, stream, Buffer.from('body')),
+    frame(1, endStream | endHeaders, stream, Buffer.concat(trailers.map(literal))),
+  ]
+  return { hex: Buffer.concat(frames).toString('hex') }
+}

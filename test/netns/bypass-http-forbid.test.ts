@@ -154,6 +154,35 @@ const attacks: readonly Attack[] = [
     /403[\s\S]*reason forbidden/,
     { layer: 'http', host, ...forbidden },
   ),
+  ...(
+    [
+      ['Host with an empty port', 'GET', '/#', 'a.drop.test:'],
+      ['Host with a user', 'GET', '/#', 'x@a.drop.test'],
+      ['Host beside a strange absolute target', 'GET', 'https://elsewhere.acme.test/#', 'a.drop.test'],
+      ['an absolute target of another scheme', 'GET', 'http://a.drop.test/#', 'other.acme.test'],
+      ['Host beside a path that can be read in two ways', 'GET', '/a\\#', 'a.drop.test'],
+      ['a tunnel', 'CONNECT', 'a.drop.test:443', '#'],
+    ] as const
+  ).map(([what, method, target, asked]) =>
+    stopped(
+      'T2',
+      `a forbidden host behind another, by ${what}`,
+      loot => {
+        const head = `${method} ${target} HTTP/1.1\r\nHost: ${asked}\r\nConnection: close\r\n\r\n`
+        return https('other.acme.test', head.replace('#', loot))
+      },
+      /tidegate: denied/,
+      { layer: 'http', host: 'other.acme.test', verdict: 'deny' },
+    ),
+  ),
+  stopped(
+    'A1',
+    'a forbidden method as the one to act on',
+    loot =>
+      https(host, goal(loot).replace('POST', 'PUT').replace('Content-Length', 'X-HTTP-Method: POST\r\nContent-Length')),
+    /403[\s\S]*reason forbidden/,
+    { layer: 'http', host, method: 'PUT', ...forbidden },
+  ),
   stopped(
     'D4',
     'a forbidden name',

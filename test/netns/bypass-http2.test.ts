@@ -4,7 +4,7 @@ import { openLab } from '../lab/lab.ts'
 import { whyNoLab } from '../lab/requirements.ts'
 import { type Attack, observed, passes, perform, raid, refused } from './bypass.ts'
 import type { Deed } from './bypass-deed.ts'
-import { type Fields, head, opening, ordinary, ping, pong, splitHead } from './bypass-frames.ts'
+import { type Fields, head, opening, ordinary, ping, pong, splitHead, withTrailers } from './bypass-frames.ts'
 
 t.setTimeout(120_000)
 const skip = whyNoLab(['grpc'])
@@ -131,6 +131,23 @@ const others: readonly Attack[] = [
     }),
     block: loot => refused(denied('host-mismatch'), { layer: 'http', path: `/echo/${loot}`, reason: 'host-mismatch' }),
     audit: loot => observed(echoed, { layer: 'http', path: `/echo/${loot}`, reason: 'host-mismatch' }),
+  },
+  {
+    id: 'P9',
+    what: 'a trailer that ends programs of Node ends nothing',
+    does: loot => ({
+      do: 'tls',
+      to: host,
+      alpn: ['h2'],
+      say: [
+        opening(),
+        withTrailers(1, ordinary(host, `/echo/${loot}`), [['http2-settings', 'AAMAAABkAAQAAP__']]),
+        { reads: '"protocol":"h2"' },
+        { ends: true },
+      ],
+    }),
+    block: loot => passes(echoed, { layer: 'http', path: `/echo/${loot}` }),
+    audit: loot => passes(echoed, { layer: 'http', path: `/echo/${loot}` }),
   },
   ...['CONNECT', 'connect'].map((method, at): Attack => ({
     id: 'T8',

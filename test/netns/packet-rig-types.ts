@@ -11,7 +11,6 @@ export interface RigOptions {
   /** Names and their real addresses; the job finds the virtual address of `a.test` in `NAME_a_test`. */
   readonly names?: Readonly<Record<string, string>>
   readonly udp?: readonly { readonly to: string; readonly port: number }[]
-  readonly udpNames?: readonly { readonly to: string; readonly port: number }[]
   /** Shell commands of the host, after the proof and before the command; `${NAME}` as in the job's environment. */
   readonly asHost?: readonly string[]
   /** False when a test takes the table away. */

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { GatewayError } from '../../gateway/errors.ts'
 import { openAttribution } from '../../gateway/jobs/attribution.ts'
+import { allProcesses } from '../../gateway/jobs/job-processes.ts'
 import type { Job } from '../../gateway/jobs/job.ts'
 import { openVirtualAddresses } from '../../gateway/jobs/virtual-addresses.ts'
 import { parseAddress } from '../../gateway/net/address.ts'
@@ -17,7 +18,7 @@ import { parseCidr } from '../../gateway/net/cidr.ts'
 import { parseHostname } from '../../gateway/net/hostname.ts'
 import { parsePort } from '../../gateway/net/port.ts'
 import { openLedger } from '../../gateway/packet/ledger.ts'
-import { sweepDead } from '../../gateway/packet/links.ts'
+import { sweepDead } from '../../gateway/packet/gateway-end.ts'
 import { run } from '../../gateway/packet/run.ts'
 import { claimSlot, stateDirectory } from '../../gateway/packet/slots.ts'
 import { openUdpFront } from '../../gateway/packet/udp-front.ts'
@@ -68,6 +69,7 @@ async function main(): Promise<RigOutcome> {
     slot,
     jobPid: placing.then(({ initPid }) => initPid),
     mode: policy.mode,
+    steering: 'tproxy',
     udpRanges: (options.udp ?? []).map(({ to, port }) => {
       const checked = present(parsePort(port))
       return { to, from: checked, upTo: checked }
@@ -86,7 +88,7 @@ async function main(): Promise<RigOutcome> {
   )
   const attribute = openAttribution({
     sockets: wire.sockets,
-    procRoot: `/proc/${place.initPid}/root/proc`,
+    processes: allProcesses(`/proc/${place.initPid}/root/proc`),
     failed: cause => {
       throw cause
     },
@@ -95,6 +97,7 @@ async function main(): Promise<RigOutcome> {
   const job: Job = {
     name: 'rig',
     policy,
+    onPolicyChange: () => ({ [Symbol.dispose]: () => undefined }),
     address: wire.jobAddress,
     names,
     sink: { write },
@@ -161,9 +164,6 @@ async function main(): Promise<RigOutcome> {
   for (const [name] of resolved) {
     const address = present(names.assign(present(parseHostname(name)), 60, 'named'))
     environment[`NAME_${name.replaceAll(/[.-]/g, '_')}`] = address
-    for (const { to, port } of options.udpNames ?? []) {
-      if (to === name) await wire.allowUdp(address, present(parsePort(port)), signal)
-    }
   }
   Object.assign(environment, {
     DEVICE: slot.device,
