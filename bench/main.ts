@@ -20,10 +20,15 @@ import { medianOf, Samples } from './report/samples.ts'
 import { renderTables } from './report/tables.ts'
 import { judge } from './report/targets.ts'
 import { noise } from './rig/measure.ts'
-import { openRig } from './rig/rig.ts'
+import { openRig, type Rig } from './rig/rig.ts'
 
-const cases: readonly Case[] = [keepAlive, streams, handshakes, bulk, firstContact, memory, start, dns, policy, record]
+/** What takes longest comes last. */
+const cases: readonly Case[] = [keepAlive, streams, handshakes, bulk, firstContact, dns, start, policy, record, memory]
 const document = fileURLToPath(new URL('../docs/performance.md', import.meta.url))
+
+/** Aborted by Ctrl-C: what was measured so far is shown, and nothing is written. */
+const ending = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ending.abort(new Error(name)))
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`)
@@ -53,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(`${results}\n`)
   if (options.json !== undefined)
     await writeFile(options.json, `${JSON.stringify({ facts, noise, samples }, undefined, 1)}\n`)
-  if (options.write) await writeResults(document, results)
+  if (options.write && !ending.signal.aborted) await writeResults(document, results)
   return judge(samples).every(({ holds }) => holds) ? 0 : 1
 }
 
@@ -69,26 +74,99 @@ async function measureAll(
   { rounds, quick, contenders: wanted }: Run,
 ): Promise<void> {
   await using rig = await openRig(quick)
-  await using warm = new AsyncDisposableStack()
   const chosenContenders = contenders.filter(({ name }) => wanted?.includes(name) ?? true)
-  let running: Promise<readonly (readonly [Contender, Running])[]> | undefined
-  const openAll = async (): Promise<readonly (readonly [Contender, Running])[]> => {
-    const all: (readonly [Contender, Running])[] = []
-    for (const contender of chosenContenders) all.push([contender, warm.use(await contender.open(rig))])
-    return all
-  }
+  await using warm = new WarmContenders(chosenContenders, rig)
   const bench: Bench = {
     rig,
     samples,
     rounds,
     contenders: chosenContenders,
     say,
-    running: () => (running ??= openAll()),
+    running: () => warm.all(),
+    async attempt(contender, metrics, turn) {
+      if (ending.signal.aborted) return
+      const isDone = await attempt(samples, contender, metrics, turn)
+      // It may never recover by itself, and every further turn of it would be lost.
+      if (!isDone) await warm.renew(contender)
+    },
   }
   for (const one of chosen) {
+    if (ending.signal.aborted) break
     say(`# ${one.name}`)
+    if (one.isCold === true) await warm[Symbol.asyncDispose]()
     await one.run(bench)
   }
+}
+
+type Warm = readonly [Contender, Running]
+
+/** Contenders that are started when first needed and kept, so that they are measured warm; started again after they were ended. */
+class WarmContenders implements AsyncDisposable {
+  readonly #contenders: readonly Contender[]
+  readonly #rig: Rig
+  #all: Promise<Warm[]> | undefined
+
+  constructor(contenders: readonly Contender[], rig: Rig) {
+    this.#contenders = contenders
+    this.#rig = rig
+  }
+
+  all(): Promise<Warm[]> {
+    this.#all ??= this.#start()
+    return this.#all
+  }
+
+  /** Starts one of them anew, in the place of the one that failed. */
+  async renew(name: string): Promise<void> {
+    const all = (await this.#all) ?? []
+    const at = all.findIndex(([contender]) => contender.name === name)
+    const failed = all[at]
+    if (failed === undefined) return
+    const [contender, running] = failed
+    await running[Symbol.asyncDispose]()
+    all[at] = [contender, await contender.open(this.#rig)]
+  }
+
+  async #start(): Promise<Warm[]> {
+    await using opening = new AsyncDisposableStack()
+    const all: Warm[] = []
+    for (const contender of this.#contenders) all.push([contender, opening.use(await contender.open(this.#rig))])
+    opening.move()
+    return all
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = (await this.#all) ?? []
+    this.#all = undefined
+    for (const [, running] of all) await running[Symbol.asyncDispose]()
+  }
+}
+
+/** True when the turn was done; else what is missing is noted. */
+async function attempt(
+  samples: Samples,
+  contender: string,
+  metrics: readonly string[],
+  turn: () => Promise<void>,
+): Promise<boolean> {
+  const before = metrics.map(metric => samples.rounds(metric, contender))
+  try {
+    await turn()
+    return true
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    say(`${contender}: ${why}`)
+    for (const [index, metric] of metrics.entries()) {
+      if (samples.rounds(metric, contender) === before[index]) samples.fail(metric, contender, firstLine(why))
+    }
+    return false
+  }
+}
+
+/** Short enough for a footnote. */
+function firstLine(text: string): string {
+  const line = text.split('\n', 1)[0] ?? ''
+  return line.length > 160 ? `${line.slice(0, 160)}…` : line
 }
 
 function describeRun(rounds: number): string {

@@ -19,12 +19,18 @@ export const bulk: Case = {
       ['bulk.up', 'h1', `${curl} --http1.1 -o /dev/null -T ${file} ${url}/up/bench`],
       ['bulk.h2down', 'h2', `${curl} --http2 -o /dev/null ${url}/100m`],
     ] as const
-    const running = await bench.running()
+    // Asked for in each round: one that failed has been started anew.
+    const speaking = async (protocol: 'h1' | 'h2'): Promise<readonly Running[]> =>
+      (await bench.running()).filter(([{ protocols }]) => protocols.includes(protocol)).map(([, one]) => one)
     for (const [metric, protocol, command] of commands) {
-      const fit = running.filter(([{ protocols }]) => protocols.includes(protocol)).map(([, one]) => one)
-      for (const one of fit) await once(bench, one, metric, command, 1, false)
-      for (let round = 0; round < bench.rounds; round += 1)
-        for (const one of fit) await once(bench, one, metric, command, times, true)
+      for (const one of await speaking(protocol))
+        await bench.attempt(one.name, [], () => once(bench, one, metric, command, 1, false))
+      for (let round = 0; round < bench.rounds; round += 1) {
+        for (const one of await speaking(protocol)) {
+          const metrics = one.pid === undefined ? [metric] : [metric, `${metric}.cpu`]
+          await bench.attempt(one.name, metrics, () => once(bench, one, metric, command, times, true))
+        }
+      }
     }
   },
 }
@@ -46,10 +52,10 @@ async function once(
   if (!counts) return
   const seconds = results.reduce((sum, result) => sum + result.seconds, 0)
   const megabytes = (bytes * results.length) / 1e6
-  const isWhole = broken.length === 0
-  bench.samples.add(metric, running.name, isWhole ? megabytes / seconds : NaN)
+  if (broken.length > 0) throw new Error(`${broken.length} of ${times} transfers broke`)
+  bench.samples.add(metric, running.name, megabytes / seconds)
   if (running.pid !== undefined) {
-    bench.samples.add(`${metric}.cpu`, running.name, isWhole ? (cpuSeconds / megabytes) * 1_000 : NaN)
+    bench.samples.add(`${metric}.cpu`, running.name, (cpuSeconds / megabytes) * 1_000)
   }
   bench.say(`${metric} ${running.name}: ${(megabytes / seconds).toFixed(0)} MB/s`)
 }

@@ -13,10 +13,17 @@ export interface Bench {
   /** The same, not started: for cases that need them cold. */
   readonly contenders: readonly Contender[]
   say(text: string): void
+  /**
+   * One turn of one contender. When it throws, that is said, each of `metrics` that got no figure gets its reason in its
+   * place, and the run goes on: the tables show a dash with a footnote.
+   */
+  attempt(contender: string, metrics: readonly string[], turn: () => Promise<void>): Promise<void>
 }
 
 /** One thing that is measured. */
 export interface Case {
   readonly name: string
+  /** Starts its contenders itself, so those that are kept are ended before it: they would hold the ports. */
+  readonly isCold?: true
   run(bench: Bench): Promise<void>
 }

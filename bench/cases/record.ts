@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { FlowEvent, ProcessInfo } from '../../gateway/record/event.ts'
 import { JobLog } from '../../gateway/record/job-log.ts'
 import { createLogFile } from '../../gateway/record/log-file.ts'
+import { openRecordFolder } from '../../gateway/record/record-folder.ts'
 import { openFlow } from '../../gateway/record/open-flow.ts'
 import { redactEvent } from '../../gateway/record/redact.ts'
 import type { Case } from './case.ts'
@@ -16,8 +17,11 @@ export const record: Case = {
   async run(bench) {
     for (let round = 0; round < bench.rounds; round += 1) {
       const turnsAlone = await measure(() => undefined)
+      await using folder = await openRecordFolder(await bench.rig.folder(`record-${round}`))
+      const { file, reader } = await createLogFile(folder)
+      await reader.close()
       await using log = new JobLog({
-        file: await createLogFile(await bench.rig.folder(`record-${round}`)),
+        file,
         job: 'bench',
         now: () => Date.now(),
         observer: { written: () => undefined, failed: error => bench.say(error.message) },

@@ -7,17 +7,25 @@ import type { Bench, Case } from './case.ts'
 const url = `https://${originName}/1k`
 const micro = 1_000_000
 
-/** Calls `turn` for each contender that speaks `protocol`, round after round, each time with its traffic steered to it. */
+/**
+ * Calls `turn` for each contender that speaks `protocol`, round after round, each time with its traffic steered to it.
+ * `metrics`: what a turn adds; those that end in `cpu` only where there is a gateway.
+ */
 async function takeTurns(
   bench: Bench,
   protocol: 'h1' | 'h2',
+  metrics: readonly string[],
   turn: (running: Running, contender: Contender) => Promise<void>,
 ): Promise<void> {
-  const all = (await bench.running()).filter(([{ protocols }]) => protocols.includes(protocol))
   for (let round = 0; round < bench.rounds; round += 1) {
-    for (const [contender, running] of all) {
-      await running.takeTurn()
-      await turn(running, contender)
+    // Asked for in each round: one that failed has been started anew.
+    for (const [contender, running] of await bench.running()) {
+      if (!contender.protocols.includes(protocol)) continue
+      const own = metrics.filter(metric => running.pid !== undefined || !metric.endsWith('cpu'))
+      await bench.attempt(running.name, own, async () => {
+        await running.takeTurn()
+        await turn(running, contender)
+      })
     }
   }
 }
@@ -35,14 +43,17 @@ export const keepAlive: Case = {
       const key = `h1.c${connections}`
       if (bad > requests / 1_000)
         bench.say(`${running.name}: ${bad} of ${requests} went wrong at ${connections} connections`)
-      samples.add(`${key}.rate`, running.name, requests > 0 ? perSecond : NaN)
-      samples.add(`${key}.p99`, running.name, requests > 0 ? p99Ms : NaN)
-      if (running.pid !== undefined)
-        samples.add(`${key}.cpu`, running.name, requests > 0 ? (cpuSeconds / requests) * micro : NaN)
+      if (requests === 0) throw new Error(`no request was answered at ${connections} connections`)
+      samples.add(`${key}.rate`, running.name, perSecond)
+      samples.add(`${key}.p99`, running.name, p99Ms)
+      if (running.pid !== undefined) samples.add(`${key}.cpu`, running.name, (cpuSeconds / requests) * micro)
       bench.say(`h1 c=${connections} ${running.name}: ${perSecond.toFixed(0)}/s`)
     }
     await warm(bench, 'h1', `wrk -t1 -c16 -d2 ${url}`)
-    for (const connections of [1, 32, 500]) await takeTurns(bench, 'h1', running => turn(running, connections))
+    for (const connections of [1, 32, 500]) {
+      const metrics = ['rate', 'p99', 'cpu'].map(figure => `h1.c${connections}.${figure}`)
+      await takeTurns(bench, 'h1', metrics, running => turn(running, connections))
+    }
   },
 }
 
@@ -52,10 +63,11 @@ export const streams: Case = {
   async run(bench) {
     const { samples, rig } = bench
     await warm(bench, 'h2', `h2load -c4 -m8 -D2 ${url}`)
-    await takeTurns(bench, 'h2', async running => {
+    await takeTurns(bench, 'h2', ['h2.rate', 'h2.cpu'], async running => {
       const { output, cpuSeconds } = await measure(running, `h2load -c4 -m8 -D${rig.quick ? 1 : 3} ${url}`)
       const { answered, failed, perSecond, protocol } = parseH2load(output)
       if (protocol !== 'h2' || failed > 0) bench.say(`${running.name}: ${protocol}, ${failed} failed`)
+      if (answered === 0) throw new Error('no request was answered')
       samples.add('h2.rate', running.name, perSecond)
       if (running.pid !== undefined) samples.add('h2.cpu', running.name, (cpuSeconds / answered) * micro)
       bench.say(`h2 ${running.name}: ${perSecond.toFixed(0)}/s`)
@@ -72,13 +84,14 @@ export const handshakes: Case = {
     const each = 60
     const command = `for i in $(seq ${bursts}); do h2load --h1 -c${each} -n${each} ${url}; done`
     await warm(bench, 'h1', `h2load --h1 -c${each} -n${each} ${url}`)
-    await takeTurns(bench, 'h1', async running => {
+    await takeTurns(bench, 'h1', ['handshakes.rate', 'handshakes.cpu'], async running => {
       const { output, cpuSeconds, wallSeconds } = await measure(running, command)
       const answered = output
         .split('starting benchmark')
         .slice(1)
         .reduce((sum, report) => sum + parseH2load(report).answered, 0)
       if (answered < bursts * each) bench.say(`${running.name}: ${bursts * each - answered} handshakes failed`)
+      if (answered === 0) throw new Error('no handshake was finished')
       samples.add('handshakes.rate', running.name, answered / wallSeconds)
       if (running.pid !== undefined) samples.add('handshakes.cpu', running.name, (cpuSeconds / answered) * micro)
       bench.say(`handshakes ${running.name}: ${(answered / wallSeconds).toFixed(0)}/s`)
@@ -90,7 +103,9 @@ export const handshakes: Case = {
 async function warm(bench: Bench, protocol: 'h1' | 'h2', command: string): Promise<void> {
   for (const [{ protocols }, running] of await bench.running()) {
     if (!protocols.includes(protocol)) continue
-    await running.takeTurn()
-    await measure(running, command, { tries: 1 })
+    await bench.attempt(running.name, [], async () => {
+      await running.takeTurn()
+      await measure(running, command, { tries: 1 })
+    })
   }
 }

@@ -5,6 +5,7 @@ import type { Case } from './case.ts'
 /** From the start of `tidegate run` until the wire is proved, and until the command runs. */
 export const start: Case = {
   name: 'start',
+  isCold: true,
   async run(bench) {
     for (let round = 0; round < bench.rounds * 3; round += 1) {
       const before = Date.now()

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { familyOf } from '../rig/process-tree.ts'
 import { cores, type Rig } from '../rig/rig.ts'
 import { Shell } from '../rig/shell.ts'
+import { enterTurns, giveTurn } from '../rig/turns.ts'
 import type { Running } from './contender.ts'
 
 /** How a peer is started on the host. */
@@ -29,8 +30,10 @@ export async function openDaemon(rig: Rig, options: DaemonOptions): Promise<Runn
   child.stdout?.setEncoding('utf8').on('data', listen)
   child.stderr?.setEncoding('utf8').on('data', listen)
   const ended = once(child, 'close')
+  const turns = enterTurns(child.pid)
   await using opening = new AsyncDisposableStack()
   opening.defer(async () => {
+    turns.leave()
     const family = familyOf(child.pid ?? 0)
     child.kill('SIGTERM')
     const patience = setTimeout(() => family.forEach(kill), 3_000)
@@ -50,6 +53,7 @@ export async function openDaemon(rig: Rig, options: DaemonOptions): Promise<Runn
     pid: child.pid,
     shell: rig.load,
     async takeTurn() {
+      giveTurn(child.pid)
       await rig.steer(serves)
       await rig.load.run(`export CURL_CA_BUNDLE=${caPath}`)
     },
@@ -71,6 +75,7 @@ export function runningWithout(name: string, shell: Shell, caPath: string): Runn
     pid: undefined,
     shell,
     async takeTurn() {
+      giveTurn(undefined)
       await shell.run(`export CURL_CA_BUNDLE=${caPath}`)
     },
     async [Symbol.asyncDispose]() {

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { cores, originName, type Rig } from '../rig/rig.ts'
 import { Shell } from '../rig/shell.ts'
+import { giveTurn } from '../rig/turns.ts'
 import type { Contender, Running } from './contender.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -45,6 +46,7 @@ export async function openTidegate(rig: Rig, policy = buildPolicy, { pinned = tr
     out: `${folder}/out`,
     program: `${root}bin/tidegate`,
     async takeTurn() {
+      giveTurn(undefined)
       await rig.steer({})
       // As for all others one authority, not the bundle with the system's: reading that costs curl 25 ms a time.
       await shell.run('export CURL_CA_BUNDLE=/run/tidegate/ca.crt')
@@ -57,7 +59,13 @@ export async function openTidegate(rig: Rig, policy = buildPolicy, { pinned = tr
 function program(): readonly string[] {
   const options = process.env['TIDEGATE_BENCH_NODE']
   if (options === undefined) return [`${root}bin/tidegate`]
-  return [process.execPath, '--disable-warning=ExperimentalWarning', ...options.split(' '), `${root}bin/load.mjs`]
+  return [
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    ...options.split(' '),
+    `${root}bin/load.mjs`,
+    'gateway/main.ts',
+  ]
 }
 
 export const tidegate: Contender = {

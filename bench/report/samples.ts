@@ -4,6 +4,7 @@
  */
 export class Samples {
   readonly #values = new Map<string, Map<string, number[]>>()
+  readonly #failures: Failure[] = []
 
   add(metric: string, contender: string, value: number): void {
     const row = this.#values.get(metric) ?? new Map<string, number[]>()
@@ -11,6 +12,22 @@ export class Samples {
     const column = row.get(contender)
     if (column === undefined) row.set(contender, [value])
     else column.push(value)
+  }
+
+  /** Notes why a contender has no figure in this round, and keeps its place in the row of rounds. */
+  fail(metric: string, contender: string, why: string): void {
+    this.add(metric, contender, NaN)
+    this.#failures.push({ metric, contender, why })
+  }
+
+  /** What went wrong under this metric, in the order it happened. */
+  failures(metric: string, contender: string): readonly string[] {
+    return this.#failures.filter(one => one.metric === metric && one.contender === contender).map(({ why }) => why)
+  }
+
+  /** How many rounds have a figure, or a failure in its place. */
+  rounds(metric: string, contender: string): number {
+    return this.#values.get(metric)?.get(contender)?.length ?? 0
   }
 
   /** The median, undefined when nothing was measured. */
@@ -46,6 +63,12 @@ export class Samples {
     if (ours === undefined || theirs === undefined) return undefined
     return medianOf(ours.map((value, round) => by(value, theirs[round] ?? NaN))) ?? NaN
   }
+}
+
+interface Failure {
+  readonly metric: string
+  readonly contender: string
+  readonly why: string
 }
 
 /** The middle one of the values that are numbers, or the mean of the two in the middle. */

@@ -92,7 +92,7 @@ function renderTargets(samples: Samples): string {
   const rows = verdicts.map(({ what, bound, limit, unit, measured, holds }) => [
     what,
     `${bound} ${limit} ${unit}`,
-    `${measured.toFixed(unit === '×' ? 2 : 1)} ${unit}`,
+    Number.isFinite(measured) ? `${measured.toFixed(unit === '×' ? 2 : 1)} ${unit}` : '–',
     holds ? 'yes' : '**no**',
   ])
   return `### Targets\n\n${renderRows(['what', 'target', 'measured', 'holds'], rows)}`
@@ -101,11 +101,20 @@ function renderTargets(samples: Samples): string {
 function renderTable({ title, note, columns }: Table, samples: Samples): string {
   const contenders = [...new Set(columns.flatMap(({ metric }) => samples.contenders(metric)))]
   if (contenders.length === 0) return ''
-  const rows = contenders.map(contender => [
-    contender,
-    ...columns.map(({ metric, digits }) => samples.median(metric, contender)?.toFixed(digits) ?? '–'),
-  ])
-  return `### ${title}\n\n${note}\n\n${renderRows(['', ...columns.map(({ title: heading }) => heading)], rows)}`
+  const footnotes: string[] = []
+  const cell = ({ metric, digits }: Column, contender: string): string => {
+    const figure = samples.median(metric, contender)?.toFixed(digits) ?? '–'
+    const [why] = samples.failures(metric, contender)
+    if (why === undefined) return figure
+    const failed = samples.failures(metric, contender).length
+    const footnote = `${contender}: ${failed} of ${samples.rounds(metric, contender)} rounds failed: ${why}`
+    if (!footnotes.includes(footnote)) footnotes.push(footnote)
+    return `${figure} [${footnotes.indexOf(footnote) + 1}]`
+  }
+  const rows = contenders.map(contender => [contender, ...columns.map(column => cell(column, contender))])
+  const table = renderRows(['', ...columns.map(({ title: heading }) => heading)], rows)
+  const notes = footnotes.map((footnote, index) => `[${index + 1}] ${footnote}`)
+  return [`### ${title}`, note, table, ...notes].join('\n\n')
 }
 
 /** Cells padded to the width of their column, as prettier would. */

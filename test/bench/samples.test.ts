@@ -58,6 +58,19 @@ t.test('targets: each of the issue is there once', async t => {
   t.equal(new Set(targets.map(({ what }) => what)).size, targets.length)
 })
 
+t.test(
+  'renderTables(): what failed has a footnote with its reason, whether other rounds have a figure or none',
+  async t => {
+    const samples = samplesOf({ 'bulk.down': { squid: [100, 120] } })
+    samples.fail('bulk.down', 'squid', '3 of 3 transfers broke')
+    samples.fail('bulk.up', 'squid', 'refused')
+    const text = renderTables(samples)
+    t.match(text, /\| squid +\| 110 \[1\] +\| – +\| – \[2\] /)
+    t.match(text, '[1] squid: 1 of 3 rounds failed: 3 of 3 transfers broke')
+    t.match(text, '[2] squid: 1 of 1 rounds failed: refused')
+  },
+)
+
 t.test('renderTables(): a row for each contender, a dash where there is no figure', async t => {
   const text = renderTables(
     samplesOf({ 'h2.rate': { nginx: [16_796.4], squid: [NaN] }, 'handshakes.rate': { nginx: [1_259], squid: [291] } }),
