@@ -47,7 +47,7 @@ async function openInternet(): Promise<Lab> {
 
 /** Asks for a policy, plays the reader who strikes what the build has no business with, and writes the rest. */
 async function suggestPolicy(lab: Lab): Promise<void> {
-  const suggested = await lab.host.exec(`${root}bin/tidegate`, ['suggest', `${out}/audit/egress.ndjson`])
+  const suggested = await lab.host.exec(`${root}bin/tidegate`, ['suggest', `${shown}/audit`], { cwd: process.cwd() })
   if (suggested.exitCode !== 0) throw new Error(`suggest failed: ${suggested.stderr}`)
   const { kept, struck } = review(suggested.stdout)
   await writeFile(`${out}/tidegate.yaml`, kept)

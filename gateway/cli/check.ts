@@ -1,12 +1,16 @@
+import { checkCompose, isComposeFile } from '../container/compose-check.ts'
 import { GatewayError } from '../errors.ts'
 import { type Finding, renderFinding } from '../policy/finding.ts'
 import { lint } from '../policy/lint.ts'
-import { loadPolicyDocument } from '../policy/load.ts'
+import { parsePolicyDocument } from '../policy/document-parse.ts'
+import { readPolicyText, readUse } from '../policy/load.ts'
 import { type Command, type Io, parseArguments } from './command.ts'
+import { defaultPolicyFile, policyFileIn } from './default-policy.ts'
 
-const usage = `usage: tidegate check [--strict] FILE…
+const usage = `usage: tidegate check [--strict] [FILE…]
 
-Lints policies without a network. One line for each finding:
+Lints policies (default: ${defaultPolicyFile} of this folder) without a network.
+One line for each finding:
 
   FILE:LINE:COLUMN: error|warning CODE: what is wrong → what to write
 
@@ -15,21 +19,25 @@ that never match, that another rule makes needless, or that open more than they
 seem to: public suffixes, shared tenants, hosts that answer DNS over HTTPS, any
 protocol on port 443. docs/policy.md explains each code.
 
+A compose file (it has 'services') is checked for how its services hang on
+their gateway: what a build has to leave its wire with, networks beside it,
+services that start too early. docs/sidecar-init.md explains these codes.
+
   --strict   warnings count as errors
 
 exit: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or a file
 that cannot be read
 `
 
-/** `tidegate check`: every fault and doubt of the given policies. */
+/** `tidegate check`: every fault and doubt of the given policies and compose files. */
 export const check: Command = {
   name: 'check',
   summary: 'lint policy files',
   usage,
   async run(args, io) {
-    const { files, strict } = parseCommandLine(args)
+    const { files, strict } = parseCommandLine(args, io.cwd)
     const findings: Finding[] = []
-    for (const file of files) findings.push(...lint(await loadPolicyDocument(file)))
+    for (const file of files) findings.push(...(await checkFile(file)))
     for (const finding of findings) io.stdout.write(`${renderFinding(finding)}\n`)
     const errors = findings.filter(({ severity }) => severity === 'error').length
     summarise(io, files.length, errors, findings.length - errors)
@@ -37,15 +45,25 @@ export const check: Command = {
   },
 }
 
-function parseCommandLine(args: readonly string[]): { readonly files: readonly string[]; readonly strict: boolean } {
+async function checkFile(file: string): Promise<readonly Finding[]> {
+  const text = await readPolicyText(file)
+  return isComposeFile(text) ? checkCompose(text, file) : lint(parsePolicyDocument(text, file, readUse))
+}
+
+function parseCommandLine(
+  args: readonly string[],
+  cwd: string,
+): { readonly files: readonly string[]; readonly strict: boolean } {
   const { values, positionals } = parseArguments('check', {
     args: [...args],
     options: { strict: { type: 'boolean', default: false } },
     allowPositionals: true,
   })
-  if (positionals.length === 0)
-    throw new GatewayError('USAGE', "check: name a policy file (see 'tidegate check --help')")
-  return { files: positionals, strict: values.strict }
+  const here = policyFileIn(cwd)
+  const files = positionals.length === 0 && here !== undefined ? [here] : positionals
+  if (files.length === 0)
+    throw new GatewayError('USAGE', `check: no policy: name a file or put ${defaultPolicyFile} here`)
+  return { files, strict: values.strict }
 }
 
 /** On stderr, so that stdout holds findings only. */

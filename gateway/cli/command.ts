@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { GatewayError } from '../errors.ts'
+import type { OuterProcess } from './outer-process.ts'
 
 /** What a command may touch besides its files: its streams, and the signal that asks it to stop. */
 export interface Io {
@@ -7,7 +8,11 @@ export interface Io {
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** What our caller had set of the process; absent where nobody tells. */
+  readonly outer?: OuterProcess
   readonly signal: AbortSignal
+  /** Absent where there are none. Until disposed, SIGHUP calls `reload` and no longer asks the command to stop. */
+  readonly takeHangups?: (reload: () => void) => Disposable
   /** Aborted with the cause by a fault of our own that nobody caught: whoever protects something ends it. */
   readonly fault: AbortSignal
 }
@@ -32,6 +37,7 @@ export interface Command {
 export function parseArguments<const T extends ParseArgsConfig>(
   command: string,
   config: T,
+  program = 'tidegate',
 ): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config)
@@ -40,6 +46,6 @@ export function parseArguments<const T extends ParseArgsConfig>(
     const [, option] = /^Option '(--[^']+)' argument is ambiguous/.exec(message) ?? []
     const what =
       option === undefined ? message : `${option} has no value (one that begins with '-' is written ${option}=-…)`
-    throw new GatewayError('USAGE', `${command}: ${what} (see 'tidegate ${command} --help')`, { cause })
+    throw new GatewayError('USAGE', `${command}: ${what} (see '${program} ${command} --help')`, { cause })
   }
 }

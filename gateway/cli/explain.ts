@@ -7,14 +7,15 @@ import { knownMethods } from '../policy/lint-tables.ts'
 import { loadPolicy } from '../policy/load.ts'
 import type { Mode, Policy } from '../policy/policy.ts'
 import { type Command, parseArguments } from './command.ts'
+import { defaultPolicyFile, policyFileIn } from './default-policy.ts'
 
-const usage = `usage: tidegate explain --policy FILE [--mode audit|block] [METHOD] TARGET…
+const usage = `usage: tidegate explain [--policy FILE] [--mode audit|block] [METHOD] TARGET…
 
 Says what the policy decides about each TARGET at every layer that a flow meets,
 which rule decides, and the line to add where nothing allows it. Nothing is
 resolved or dialled.
 
-  --policy FILE  the policy
+  --policy FILE  the policy (default: ${defaultPolicyFile} of this folder)
   --mode MODE    decide as if the policy had this mode: audit or block
   METHOD         such as GET or POST; GET when left out
   TARGET         [scheme://]host[:port][/path]; https when there is no scheme; a
@@ -30,7 +31,7 @@ export const explain: Command = {
   summary: 'the decision on one destination, without a network',
   usage,
   async run(args, io) {
-    const { file, mode, method, targets } = parseCommandLine(args)
+    const { file, mode, method, targets } = parseCommandLine(args, io.cwd)
     const parsed = targets.map(text => ({ text, ...parseExplainTarget(text, method) }))
     const policy = await loadForExplain(file, mode)
     let isAllowed = true
@@ -51,7 +52,7 @@ interface CommandLine {
   readonly targets: readonly string[]
 }
 
-function parseCommandLine(args: readonly string[]): CommandLine {
+function parseCommandLine(args: readonly string[], cwd: string): CommandLine {
   const { values, positionals } = parseArguments('explain', {
     args: [...args],
     options: { policy: { type: 'string' }, mode: { type: 'string' } },
@@ -60,8 +61,9 @@ function parseCommandLine(args: readonly string[]): CommandLine {
   const [first, ...rest] = positionals
   const isMethod = first !== undefined && /^[A-Z][A-Z_-]*$/.test(first)
   const targets = isMethod ? rest : positionals
-  if (values.policy === undefined)
-    throw new GatewayError('USAGE', "explain: name the policy with --policy FILE (see 'tidegate explain --help')")
+  const file = values.policy ?? policyFileIn(cwd)
+  if (file === undefined)
+    throw new GatewayError('USAGE', `explain: no policy: name one with --policy FILE or put ${defaultPolicyFile} here`)
   if (targets.length === 0) {
     const after = isMethod ? ` after the method ${first}` : ''
     throw new GatewayError('USAGE', `explain: name a target${after} (see 'tidegate explain --help')`)
@@ -73,7 +75,7 @@ function parseCommandLine(args: readonly string[]): CommandLine {
   if (mode !== undefined && mode !== 'audit' && mode !== 'block') {
     throw new GatewayError('USAGE', `explain: --mode is audit or block, not '${mode}'`)
   }
-  return { file: values.policy, mode, method: isMethod ? first : undefined, targets }
+  return { file, mode, method: isMethod ? first : undefined, targets }
 }
 
 async function loadForExplain(file: string, mode: Mode | undefined): Promise<Policy> {

@@ -1,3 +1,5 @@
+import { outerVariable } from './outer-process.ts'
+
 /** Before the name of what bin/tidegate keeps from the gateway's own Node. */
 const aside = 'TIDEGATE_ASIDE_'
 
@@ -5,7 +7,8 @@ const aside = 'TIDEGATE_ASIDE_'
 export function outerEnvironment(
   own: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string | undefined>> {
+  const { [outerVariable]: _told, ...rest } = own
   return Object.fromEntries(
-    Object.entries(own).map(([name, value]) => [name.startsWith(aside) ? name.slice(aside.length) : name, value]),
+    Object.entries(rest).map(([name, value]) => [name.startsWith(aside) ? name.slice(aside.length) : name, value]),
   )
 }

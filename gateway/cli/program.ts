@@ -1,10 +1,15 @@
 import { GatewayError } from '../errors.ts'
 import type { Command, Io } from './command.ts'
+import { complain } from './complain.ts'
 import { version } from './version.ts'
 
 /** The commands, loaded only when asked for: `run` must not wait for what `report` needs. */
 const commands: Readonly<Record<string, { readonly summary: string; load(): Promise<Command> }>> = {
   run: { summary: 'run a build behind the gateway on this machine', load: async () => (await import('./run.ts')).run },
+  serve: {
+    summary: 'serve the jobs of containers, many at once',
+    load: async () => (await import('./serve.ts')).serve,
+  },
   check: { summary: 'lint policy files', load: async () => (await import('./check.ts')).check },
   explain: {
     summary: 'the decision on one destination, without a network',
@@ -16,6 +21,10 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
   },
   report: { summary: 'the report of a job from its log', load: async () => (await import('./report.ts')).report },
   verify: { summary: "check a log's hash chain and seal", load: async () => (await import('./verify.ts')).verify },
+  attest: {
+    summary: 'try the ways around the gateway from inside a job',
+    load: async () => (await import('./attest.ts')).attest,
+  },
   detect: {
     summary: 'the policy lines a project needs, from its own configuration',
     load: async () => (await import('./detect.ts')).detect,
@@ -35,21 +44,6 @@ ${lines.join('\n')}
 `
 }
 
-/** Codes that tell a reader no more than the message does; the others lead to docs/errors.md. */
-const speakForThemselves: ReadonlySet<string> = new Set(['USAGE', 'COMMAND_NOT_FOUND', 'COMMAND_NOT_EXECUTABLE'])
-
-/** One line of what went wrong, then the detail: each fault of a policy on a line of its own. */
-function complain(error: unknown, io: Io): void {
-  if (!(error instanceof GatewayError)) {
-    io.stderr.write(`tidegate: internal error: ${error instanceof Error ? error.stack : String(error)}\n`)
-    return
-  }
-  const code = speakForThemselves.has(error.code) ? '' : ` (${error.code})`
-  io.stderr.write(`tidegate: ${error.message}${code}\n`)
-  const faults = error.details['faults']
-  if (Array.isArray(faults)) for (const fault of faults) io.stderr.write(`  ${String(fault)}\n`)
-}
-
 /** Runs one command line and returns the exit code. Every error ends here as one clear line on stderr. */
 export async function program(argv: readonly string[], io: Io): Promise<number> {
   const [name, ...args] = argv
@@ -66,17 +60,18 @@ export async function program(argv: readonly string[], io: Io): Promise<number> 
     io.stderr.write(`tidegate: there is no command '${name}' (commands: ${Object.keys(commands).join(', ')})\n`)
     return 2
   }
-  const command = await entry.load()
-  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
-  if (own.includes('--help') || own.includes('-h')) {
-    io.stdout.write(command.usage)
-    return 0
-  }
+  let command: Command | undefined
   try {
+    command = await entry.load()
+    const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+    if (own.includes('--help') || own.includes('-h')) {
+      io.stdout.write(command.usage)
+      return 0
+    }
     return await command.run(args, io)
   } catch (error) {
-    complain(error, io)
-    if (!(error instanceof GatewayError)) return command.name === 'run' ? 125 : 2
-    return command.exitCodeOf?.(error) ?? 2
+    complain('tidegate', error, io)
+    if (!(error instanceof GatewayError)) return name === 'run' ? 125 : 2
+    return command?.exitCodeOf?.(error) ?? 2
   }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { basename, resolve } from 'node:path'
 import { GatewayError } from '../errors.ts'
 import type { Mode } from '../policy/policy.ts'
@@ -47,6 +48,10 @@ export function parseRunArguments(args: readonly string[], cwd: string): RunArgu
   if (file === undefined || file === '') {
     throw new GatewayError('USAGE', 'run: there is no command (tidegate run --policy FILE -- CMD [ARG…])')
   }
+  for (const name of ['policy', 'out'] as const) {
+    // As of `--out "$OUT"` where that is not set: it would be this folder.
+    if (values[name] === '') throw new GatewayError('USAGE', `run: --${name} is empty`)
+  }
   return {
     policyFile: values.policy === undefined ? undefined : resolve(cwd, values.policy),
     mode: parseMode(values.mode),
@@ -83,8 +88,8 @@ function parseJobName(raw: string): string {
 function parseMetrics(raw: string | undefined): RunArguments['metrics'] {
   if (raw === undefined) return undefined
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(raw)
-  const port = Number(match?.[3])
-  if (match === null || port > 65_535)
+  const [address = '', port] = [match?.[1] ?? match?.[2], Number(match?.[3])]
+  if (isIP(address) === 0 || port > 65_535)
     throw new GatewayError('USAGE', `run: --metrics '${raw}' is not ADDRESS:PORT (127.0.0.1:9090, [::1]:0)`)
-  return { address: match[1] ?? match[2] ?? '', port }
+  return { address, port }
 }

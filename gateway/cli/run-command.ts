@@ -23,6 +23,7 @@ export async function runCommand(gateway: Gateway, { args, user, environment }: 
     command: args.command,
     env: applyChanges(environment, gateway.trust),
     cwd: process.cwd(),
+    ...io.outer,
     ...(user.uid === 0 && args.user === undefined ? {} : { user }),
   })
   const ended = new AbortController()

@@ -1,14 +1,10 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { GatewayError } from '../errors.ts'
 import { withMode } from '../policy/compile.ts'
 import { parsePolicy } from '../policy/document-parse.ts'
 import { loadPolicy, readUse } from '../policy/load.ts'
 import type { Policy } from '../policy/policy.ts'
+import { defaultPolicyFile, policyFileIn } from './default-policy.ts'
 import type { RunArguments } from './run-arguments.ts'
-
-/** The file that `run` reads when none is named. */
-export const defaultPolicyFile = 'tidegate.yaml'
 
 /**
  * The policy of a run: the file that is named, else `tidegate.yaml` of the folder, else, for `--mode audit` alone, one that
@@ -19,8 +15,7 @@ export async function policyOfRun(
   { policyFile, mode }: Pick<RunArguments, 'policyFile' | 'mode'>,
   cwd: string,
 ): Promise<Policy> {
-  const beside = join(cwd, defaultPolicyFile)
-  const file = policyFile ?? (existsSync(beside) ? beside : undefined)
+  const file = policyFile ?? policyFileIn(cwd)
   if (file === undefined) {
     if (mode === 'audit') return parsePolicy('version: 1\nmode: audit\nallow: []\n', '(no policy)', readUse)
     throw new GatewayError(

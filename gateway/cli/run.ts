@@ -1,18 +1,22 @@
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join, relative } from 'node:path'
+import { networkFileSystems, parseMounts } from '../../sidecar-init/mount-table.ts'
 import { checkMachine, findCommand } from '../../sidecar-init/preflight.ts'
 import type { GatewayError } from '../errors.ts'
-import { Enforcement } from '../observe/enforcement.ts'
+import { openIdleMemory } from '../idle-memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { noMetrics } from '../observe/no-metrics.ts'
 import type { Policy } from '../policy/policy.ts'
-import { openJobRecord, unixNow, type JobRecord, type RecordEnd } from '../record/job-record.ts'
+import type { JobRecord, RecordEnd } from '../record/job-record.ts'
+import { printable } from '../record/printable.ts'
 import { canShowProgress, openProgress } from '../record/progress.ts'
 import { terminalFor } from '../record/report/terminal.ts'
 import { renderBrief } from '../record/report/text.ts'
 import { openStatusLine } from '../record/status-line.ts'
-import type { Degradation } from '../record/vocabulary.ts'
+import { unixNow } from '../record/unix-now.ts'
 import { start } from '../start.ts'
+import { openWatchedRecord } from '../watched-record.ts'
 import type { Command, Io } from './command.ts'
 import { parseRunArguments, type RunArguments } from './run-arguments.ts'
 import { askedSignal, type CommandToRun, runCommand } from './run-command.ts'
@@ -67,6 +71,7 @@ export const run: Command = {
     const user = parsed.user === undefined ? rootUser : parseUser(parsed.user, readAccounts())
     const environment = { ...io.env, ...user.environment }
     const tools = checkMachine()
+    warnOfNetworkFileSystems(io)
     findCommand(parsed.command[0], environment['PATH'], io.cwd)
     const out = parsed.out ?? join(defaultRecords, `${parsed.job}-${new Date().toISOString().replace(/[:.]/g, '')}`)
     try {
@@ -81,6 +86,17 @@ export const run: Command = {
   },
 }
 
+/** What they carry crosses no wire: the machine's kernel sends it. */
+function warnOfNetworkFileSystems({ stderr }: Io): void {
+  const mounts = networkFileSystems(parseMounts(readFileSync('/proc/self/mountinfo', 'utf8')))
+  if (mounts.length === 0) return
+  const told = mounts.map(({ point, type }) => `${point} (${type})`).join(', ')
+  stderr.write(
+    `tidegate: file systems over the network are no part of the wire, and what the job writes there leaves: ${told}\n`,
+  )
+}
+
+const longestWarning = 2_000
 const rootUser: RunUser = { uid: 0, gid: 0, groups: [0], environment: {} }
 
 function exitCodeOf({ code }: GatewayError): number {
@@ -92,45 +108,23 @@ function exitCodeOf({ code }: GatewayError): number {
 /** Record, gateway, command: opened in this order, ended in reverse; then the report. */
 async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine>, io: Io): Promise<number> {
   const { args, policy, out, user, environment } = prepared
-  const warn = (text: string): void => void io.stderr.write(`tidegate: ${text}\n`)
+  // An error may quote what the job or an origin sent.
+  const warn = (text: string): void => void io.stderr.write(`tidegate: ${printable(text, longestWarning)}\n`)
   // Nobody can read metrics that are not served.
   const metrics = args.metrics === undefined ? noMetrics : (await import('../observe/metrics.ts')).openMetrics(version)
-  const enforcement = new Enforcement(metrics, policy.mode)
-  const record = await openJobRecord({
-    dir: out,
-    job: args.job,
-    mode: policy.mode,
-    policyDigest: policy.digest,
-    version,
-    now: unixNow,
-    onLogFailure: policy.onLogFailure,
-    extraSinks: [metrics.sink],
-    observer: {
-      written(lines) {
-        metrics.log.written(lines)
-        enforcement.recover('log-failure')
-      },
-      failed(error) {
-        metrics.log.failed(error)
-        enforcement.degrade('log-failure')
-        warn(error.message)
-      },
-    },
-    onTrouble: error => warn(messageOf(error)),
-  })
-  const degrade = (kind: Degradation, note: string): void => {
-    if (!enforcement.degrade(kind)) return
-    record.degrade(kind, note)
-    warn(note)
-  }
+  using gauges = metrics.openJob()
+  const { job } = args
+  const watched = await openWatchedRecord({ dir: out, job, policy, version, metrics, gauges, warn })
+  const { record, enforcement, degrade } = watched
   io.fault.addEventListener('abort', () => degrade('internal-error', messageOf(io.fault.reason)), { once: true })
   const signal = AbortSignal.any([io.signal, io.fault])
   const startOptions = {
-    job: args.job,
+    job,
     policy,
     tools,
     record,
     metrics,
+    gauges,
     environment,
     cwd: io.cwd,
     user,
@@ -138,19 +132,24 @@ async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine
     onDegraded: degrade,
     onWarning: warn,
   }
-  let code: number
-  {
+  let code = notProtected
+  let isProved = false
+  try {
     const shown = canShowProgress(io.stderr, io.env, false)
     using progress = openProgress(io.stderr, shown, unixNow)
     progress.phase('laying the wire')
-    let isProved = false
     const notReady = (): readonly string[] => (isProved ? [] : ['the wire is not proved yet'])
     await using _admin = await startOrSeal(serveMetrics(args, { metrics, notReady }, signal), record)
     await using gateway = await startOrSeal(start(startOptions, signal), record)
     isProved = true
     progress.clear()
+    using _memory = openIdleMemory()
     using _status = openStatusLine(io.stderr, shown, record.counts, unixNow)
     code = await runCommand(gateway, prepared, io)
+  } catch (cause) {
+    if (!isProved) throw cause
+    // The command could not be started, or something of ours not be ended: the record is whole all the same, and says so.
+    degrade('internal-error', messageOf(cause))
   }
   return conclude(await record.seal(), { code, out, wasDegraded: enforcement.wasDegraded, args, policy }, io)
 }

@@ -82,13 +82,14 @@ async function* linesOf(name: string, io: Io): ReturnType<typeof readLog> {
     return
   }
   const path = resolve(io.cwd, name)
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true
+  const file = isFolder ? join(name, 'egress.ndjson') : name
   try {
-    const file = (await stat(path)).isDirectory() ? join(path, 'egress.ndjson') : path
-    await using handle = await open(file)
+    await using handle = await open(resolve(io.cwd, file))
     yield* readLog(handle.createReadStream({ autoClose: false }), name)
   } catch (cause) {
     if (cause instanceof GatewayError || io.signal.aborted) throw cause
-    throw new GatewayError('LOG_INVALID', `${name} cannot be read: ${fileFault(cause)}`, { cause })
+    throw new GatewayError('LOG_INVALID', `${file} cannot be read: ${fileFault(cause)}`, { cause })
   }
 }
 

@@ -9,13 +9,14 @@ import { explain } from '../../../gateway/cli/explain.ts'
 async function run(
   command: Command,
   args: readonly string[],
+  cwd = '/',
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const code = await command.run(args, {
     stdout,
     stderr,
     env: {},
-    cwd: '/',
+    cwd,
     signal: new AbortController().signal,
     fault: new AbortController().signal,
   })
@@ -89,4 +90,12 @@ t.test('explain: wrong usage and faulty policies are errors of their own', async
   await t.rejects(run(explain, ['--policy', `${folder}/ok.yaml`, 'a.test', 'POST', 'b.test']), { code: 'USAGE' })
   await t.rejects(run(explain, ['--policy', `${folder}/ok.yaml`, '--mode', 'maybe', 'a.test']), { code: 'USAGE' })
   await t.rejects(run(explain, ['--policy', `${folder}/p.yaml`, 'a.test']), { code: 'POLICY_INVALID' })
+})
+
+t.test('check, explain: read tidegate.yaml of the folder when no policy is named', async t => {
+  const folder = t.testdir({ 'tidegate.yaml': policy('allow: [a.test, "**"]\n'), none: {} })
+  t.match(await run(check, [], folder), { code: 0, stdout: 'warning EVERYTHING' })
+  t.match(await run(explain, ['a.test'], folder), { code: 0, stdout: 'allow[0] a.test' })
+  await t.rejects(run(check, [], `${folder}/none`), { code: 'USAGE' })
+  await t.rejects(run(explain, ['a.test'], `${folder}/none`), { code: 'USAGE' })
 })

@@ -2,6 +2,8 @@ import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { program } from '../../../gateway/cli/program.ts'
+import { zeroHash } from '../../../gateway/record/line.ts'
+import { sealLine } from '../../../gateway/record/seal.ts'
 import { sampleJob } from '../record/sample-job.ts'
 import { writeLog } from '../record/write-log.ts'
 import { captureIo } from './capture-io.ts'
@@ -94,7 +96,28 @@ await t.test('report: exits 2, when the format is unknown', async t => {
 })
 
 await t.test('report: what a forged log says is made safe again', async t => {
-  const forged = (await readFile(await logIn(t), 'latin1')).replace('/pkg-1', '/\\u001b[2J\\u001b]0;owned')
-  const { out } = await run('report', await logIn(t, forged))
-  t.notMatch(out, '\u001b')
+  const escapes = '\\u001b[2J\\u001b]0;owned\\n# owned'
+  const log = await readFile(await logIn(t), 'latin1')
+  const forgeries = [log.replace('/pkg-1', `/${escapes}`), log.replaceAll(/"job":"[^"]*"/g, `"job":"${escapes}"`)]
+  for (const forged of forgeries) {
+    t.not(forged, log)
+    for (const format of ['text', 'markdown', 'html', 'json']) {
+      const { out } = await run('report', '--format', format, await logIn(t, forged))
+      t.notMatch(out, '\u001b')
+      t.notMatch(out, /^# owned/m)
+    }
+  }
+})
+
+await t.test('verify: of the text of a forged seal it says nothing', async t => {
+  const event = { layer: 'job', startedAt: 0, event: 'sealed', details: { lines: '\u001b[2Jowned' } } as const
+  const { code, err } = await run('verify', await logIn(t, `${sealLine(event, 0, '"job"', zeroHash)}\n`))
+  t.equal(code, 1)
+  t.match(err, /the seal counts no lines, the log has 1\n$/)
+})
+
+await t.test('report, verify: a folder without a log is told by the file that is missing', async t => {
+  for (const command of ['report', 'verify', 'suggest']) {
+    t.match(await run(command, t.testdir({ empty: {} })), { code: 2, err: /egress\.ndjson cannot be read: / })
+  }
 })
