@@ -9,7 +9,7 @@ import {
   readOverride,
   readUpgrade,
 } from './field-values.ts'
-import { carriageReturn, colon, equalsToken, lineFeed, octetClass, space, tab, token, value } from './octets.ts'
+import { carriageReturn, colon, equalsToken, hasTab, lineFeed, octetClass, space, tab, token, value } from './octets.ts'
 
 /** Why a head is refused. Closed set, named in the refusal's sentence. */
 export type HeadFault =
@@ -174,7 +174,7 @@ function readResponseField(
 
 /**
  * The fields that say where a message ends. In a request, any spelling but the one that all parsers read alike is a fault
- * (T10). In an answer, on which no decision hangs, capitals in `chunked` are not: they mean the same (RFC 9112 §7).
+ * (T10): a TAB around the value is space to some and a part of it to others. In an answer, on which no decision hangs, capitals in `chunked` are not: they mean the same (RFC 9112 §7).
  */
 function readFramingField(
   bytes: Buffer,
@@ -190,13 +190,13 @@ function readFramingField(
         ? readConnection(valueText(bytes, nameEnd, end), start, end + 2, fields)
         : undefined
     case 14:
-      return equalsToken(bytes, start, 'content-length')
-        ? readLength(valueText(bytes, nameEnd, end), fields)
-        : undefined
+      if (!equalsToken(bytes, start, 'content-length')) return undefined
+      if (isRequest && hasTab(bytes, nameEnd, end)) return 'content-length'
+      return readLength(valueText(bytes, nameEnd, end), fields)
     case 17:
-      return equalsToken(bytes, start, 'transfer-encoding')
-        ? readCoding(valueText(bytes, nameEnd, end), isRequest, fields)
-        : undefined
+      if (!equalsToken(bytes, start, 'transfer-encoding')) return undefined
+      if (isRequest && hasTab(bytes, nameEnd, end)) return 'transfer-encoding'
+      return readCoding(valueText(bytes, nameEnd, end), isRequest, fields)
     default:
       return undefined
   }

@@ -43,3 +43,9 @@ export function equalsToken(bytes: Uint8Array, start: number, lower: string): bo
   }
   return true
 }
+
+/** Whether a TAB stands between two offsets. */
+export function hasTab(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (bytes[at] === tab) return true
+  return false
+}

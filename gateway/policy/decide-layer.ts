@@ -58,9 +58,7 @@ function decideEndpoint(layer: Layer, { transport, port, carried }: Endpoint, ho
     .find(host)
     .endpoints()
     .filter(ranked => here(ranked) && opens(ranked, host))
-  const carrying =
-    carried === undefined ? undefined : first(allowing, ({ rule }) => carries[carried].includes(rule.scheme))
-  const rule = carrying ?? first(allowing, () => true)
+  const rule = carryingRule(allowing, carried) ?? first(allowing, () => true)
   if (rule === undefined) return { ...unknown(host), pending: refusing }
   return {
     allow: true,
@@ -113,10 +111,15 @@ export function carriageOfRequest(scheme: Request['scheme']): Carriage {
   return scheme === 'https' || scheme === 'wss' ? inspectedCarriage : httpCarriage
 }
 
-/** Which rules let a connection be carried unread. */
-const carries: Readonly<Record<Carried, readonly (Scheme | 'any')[]>> = {
-  tls: ['tls', 'https', 'wss'],
-  raw: ['tcp', 'udp'],
+/** The rule by which a connection is carried unread: one for just that, or one for HTTPS that is not inspected. */
+function carryingRule(allowing: readonly RankedRule[], carried: Carried | undefined): RankedRule | undefined {
+  if (carried === undefined) return undefined
+  const just = carried === 'tls' ? 'tls' : 'tcp'
+  const rule = first(allowing, ranked => ranked.rule.scheme === just)
+  return (
+    rule ??
+    (carried === 'tls' ? first(allowing, ({ rule: { scheme } }) => scheme === 'https' || scheme === 'wss') : rule)
+  )
 }
 
 /** Which rules admit a request: those of its own scheme, and those that pass its bytes unread. */

@@ -36,10 +36,12 @@ t.test(
         .map(line => JSON.parse(line)),
       ['hello attacker', 'hello attacker', 'ECONNREFUSED', 'timed out', 'ECONNREFUSED'],
     )
-    const udp = events.filter(({ layer }) => layer === 'udp').toSorted((a, b) => (a.port ?? 0) - (b.port ?? 0))
+    const place = ({ host, port }: (typeof events)[number]): string => `${port ?? 0} ${host ?? ''}`
+    const udp = events.filter(({ layer }) => layer === 'udp').toSorted((a, b) => (place(a) < place(b) ? -1 : 1))
     const process = { uid: 0, command: new RegExp(attackFile), parents: [/python/] }
     t.match(udp, [
       { address: origin, port: 123, verdict: 'allow', rule: /^allow\[1\]/, bytesSent: 14, bytesReceived: 14, process },
+      { host: 'other.acme.test', port: 5000, verdict: 'deny', reason: 'no-rule', bytesReceived: 0, process },
       {
         host: 'time.acme.test',
         address: origin,
@@ -49,7 +51,6 @@ t.test(
         bytesReceived: 14,
         process,
       },
-      { host: 'other.acme.test', port: 5000, verdict: 'deny', reason: 'no-rule', bytesReceived: 0, process },
     ])
     t.equal(udp.length, 3)
     const refused = events

@@ -54,6 +54,10 @@ const refused: readonly [string, string, HeadFault][] = [
   ['a coding list', `POST / HTTP/1.1\r\n${h}Transfer-Encoding: gzip, chunked\r\n\r\n`, 'transfer-encoding'],
   ['chunked in capitals', `POST / HTTP/1.1\r\n${h}Transfer-Encoding: Chunked\r\n\r\n`, 'transfer-encoding'],
   ['chunked with a parameter', `POST / HTTP/1.1\r\n${h}Transfer-Encoding: chunked;a=b\r\n\r\n`, 'transfer-encoding'],
+  ['TAB before chunked', `POST / HTTP/1.1\r\n${h}Transfer-Encoding:\tchunked\r\n\r\n`, 'transfer-encoding'],
+  ['TAB after chunked', `POST / HTTP/1.1\r\n${h}Transfer-Encoding: chunked\t\r\n\r\n`, 'transfer-encoding'],
+  ['TAB before a length', `POST / HTTP/1.1\r\n${h}Content-Length:\t5\r\n\r\n`, 'content-length'],
+  ['TAB after a length', `POST / HTTP/1.1\r\n${h}Content-Length: 5 \t\r\n\r\n`, 'content-length'],
   ['xchunked', `POST / HTTP/1.1\r\n${h}Transfer-Encoding: xchunked\r\n\r\n`, 'transfer-encoding'],
   ['a quoted coding', `POST / HTTP/1.1\r\n${h}Transfer-Encoding: "chunked"\r\n\r\n`, 'transfer-encoding'],
   [

@@ -102,3 +102,21 @@ t.test('decide(): what is passed unread allows any request, should one be asked 
   t.match(decide(passed, request('GET ws://b.test/x')), { verdict: 'allow' })
   t.match(decide(passed, request('GET http://a.test:443/x')), { verdict: 'deny', reason: 'protocol' })
 })
+
+t.test('decide(): how a connection is carried changes which rule is named, and nothing else', async t => {
+  const policy = policyOf({ allow: ['a.test/only/this', 'tcp://a.test:443', 'tls://a.test'] })
+  const here = connection('a.test')
+  if (here.kind !== 'endpoint') throw new Error('not a connection')
+  const named = ([undefined, 'tls', 'raw'] as const).map(carried =>
+    decide(policy, carried === undefined ? here : { ...here, carried }),
+  )
+  t.strictSame(
+    named.map(({ rule }) => rule),
+    ['allow[0] a.test/only/this', 'allow[2] tls://a.test', 'allow[1] tcp://a.test:443'],
+  )
+  t.strictSame(
+    named.map(decision => ({ ...decision, rule: '' })),
+    named.map(() => ({ ...named[0], rule: '' })),
+  )
+  t.match(decide(policyOf({}), { ...here, carried: 'raw' }), { verdict: 'deny', reason: 'no-rule' })
+})
