@@ -90,7 +90,12 @@ function answer(socket: Socket, line: string): unknown {
 
 function undo(): void {
   state.owner = undefined
-  if (existsSync(`/sys/class/net/${plan.device}`)) ip(`link delete dev ${plan.device}`)
+  try {
+    if (existsSync(`/sys/class/net/${plan.device}`)) ip(`link delete dev ${plan.device}`)
+  } catch (cause) {
+    // The init may remove its end at the same moment, and ours goes with it.
+    if (existsSync(`/sys/class/net/${plan.device}`)) throw cause
+  }
   report('undone')
 }
 

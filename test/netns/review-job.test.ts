@@ -128,7 +128,9 @@ t.test('the job has what its caller set, and not what Node made of it', { skip }
   await using lab = await openLab({ services: [] })
   writeFileSync(lab.file('policy.yaml'), policy)
   const run = `'${tidegate}' run --policy '${lab.file('policy.yaml')}' --out '${lab.file('out')}' -- sh -c 'ulimit -Sn; grep SigIgn /proc/self/status; env | grep -c TIDEGATE_OUTER'`
-  const look = async (before: string) => (await lab.host.exec('bash', ['-c', `${before}; ${run}`])).stdout
+  // Whoever started this test in the background may have had signals ignored, which is inherited.
+  const shell = ['--default-signal', 'bash', '-c']
+  const look = async (before: string) => (await lab.host.exec('env', [...shell, `${before}; ${run}`])).stdout
   t.equal(await look('ulimit -Sn 700'), '700\nSigIgn:\t0000000000000000\n0\n')
   t.equal(await look('ulimit -Sn 800; trap "" HUP QUIT'), '800\nSigIgn:\t0000000000000005\n0\n')
   const hungUp = startRun(lab, {
