@@ -61,7 +61,7 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
     ...(decision.rule === null ? {} : { rule: decision.rule }),
   })
   const flow = new Flow(record, job.names.hold(destination.address), ended)
-  void flow.identify(job, first)
+  flow.identified = flow.identify(job, first)
   if (decision.verdict !== 'deny') flow.opened = flow.open(context, host, first)
   flow.take(first.data)
   return {
@@ -86,6 +86,7 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
 class Flow implements Disposable {
   lastActive = performance.now()
   opened = Promise.resolve()
+  identified = Promise.resolve()
   readonly #record: OpenFlow
   readonly #hold: Disposable
   readonly #ended: () => void
@@ -134,6 +135,8 @@ class Flow implements Disposable {
         this.#record.received += data.length
         relay(downstream, data)
       })
+      // A client that has its answer may be gone at once: who it is has to be known before.
+      await this.identified
       this.#upstream = upstream
       for (const data of this.#waiting.splice(0)) relay(upstream, data)
     } catch (cause) {
