@@ -17,6 +17,8 @@ export interface AttributionSource {
 
 /** Bound of one search, in milliseconds. */
 const searchMs = 100
+/** A holder that moves its socket meanwhile (bash does, after each connect) is missed by one look, hardly by two more. */
+const mostLooks = 3
 /** Sockets whose holder is remembered from searches. */
 const remembered = 4_096
 
@@ -58,10 +60,20 @@ class Search {
     this.#known = new KnownProcesses(processes.root)
   }
 
+  async processOf(owner: SocketOwner): Promise<ProcessInfo | undefined> {
+    for (let look = 1; look <= mostLooks; look += 1) {
+      const { process, isOver } = await this.#inNextLook(owner)
+      if (process !== undefined || isOver) return process
+    }
+    return undefined
+  }
+
   /** What is asked in one turn of the event loop is found in one look: a client opens many connections at once. */
-  processOf(owner: SocketOwner): Promise<ProcessInfo | undefined> {
-    return new Promise(resolve => {
-      this.#asked.push(view => resolve(this.#find(view, owner)))
+  #inNextLook(owner: SocketOwner): Promise<{ process: ProcessInfo | undefined; isOver: boolean }> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push(view => {
+        this.#find(view, owner).then(process => resolve({ process, isOver: view.isOver }), reject)
+      })
       if (this.#asked.length === 1) setImmediate(this.#look)
     })
   }
