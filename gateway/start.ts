@@ -12,6 +12,7 @@ import { WiredJob } from './jobs/wired-job.ts'
 import { openMachineResolver } from './machine-resolver.ts'
 import type { JobGauges } from './observe/job-gauges.ts'
 import type { Metrics } from './observe/metrics.ts'
+import { openInsight } from './open-insight.ts'
 import { run } from './packet/run.ts'
 import { claimSlot, stateDirectory } from './packet/slots.ts'
 import { requireSteering } from './packet/steering.ts'
@@ -38,6 +39,8 @@ export interface StartOptions {
   /** The environment that the job would have had. */
   readonly environment: OuterEnvironment
   readonly cwd: string
+  /** Where the record lies. */
+  readonly out: string
   readonly user: { readonly uid: number; readonly gid: number }
   /** Folders that the job sees empty: where records lie. */
   readonly hidden: readonly string[]
@@ -52,6 +55,10 @@ export interface Gateway extends AsyncDisposable {
   readonly place: JobPlace
   /** What the job's environment needs so that its toolchains trust the gateway. */
   readonly trust: EnvironmentChanges
+  /** Takes what the command writes to its output; undefined when nobody wants it. */
+  readonly output: ((part: Buffer) => void) | undefined
+  /** Why the run must end with a failure, whatever the command's exit. */
+  readonly failures: () => readonly string[]
   /** What was proved about the wire, one sentence each. */
   readonly proof: readonly string[]
 }
@@ -112,8 +119,28 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
     failed: cause => options.onWarning(`the kernel cannot be asked who owns a socket: ${messageOf(cause)}`),
   })
   const inForce = new PolicyInForce(policy)
+  const looking = starting.use(
+    await openInsight(
+      {
+        job: options.job,
+        policy: () => inForce.current,
+        cwd,
+        out: options.out,
+        procRoot: place.procRoot,
+        environment,
+        alarm: alarm => record.alarm(alarm),
+        write: event => record.write(event),
+        closeNetwork: () => {
+          if (inForce.current.mode === 'block') inForce.close()
+        },
+        onWarning: options.onWarning,
+      },
+      (name, text) => record.writeArtifact(name, text),
+    ),
+  )
+  const { insight } = looking
   const { jobAddress: address } = wire
-  const job = new WiredJob({ name: options.job, policy: inForce, address, names: openNames(), record, attribute })
+  const job = new WiredJob({ name: options.job, policy: inForce, address, names: openNames(), record, attribute, insight })
   const proof = await proveWire(wire, place, policy.mode, signal)
   const { roots } = trust
   const { gauges, onDegraded, onWarning } = options
@@ -128,7 +155,9 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
   const owned = starting.move()
   return {
     place,
-    trust: trust.environment,
+    trust: { ...trust.environment, ...looking.environment },
+    output: looking.output,
+    failures: looking.failures,
     proof: proof.checks,
     async [Symbol.asyncDispose]() {
       try {

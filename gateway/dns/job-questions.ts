@@ -123,7 +123,7 @@ export class JobQuestions {
   }
 
   #decide(query: Query): { readonly step: Step; readonly alert: BudgetFigures | undefined } {
-    const step = nextStep(query, this.job)
+    const step = this.#lookedAt(query, nextStep(query, this.job))
     if (!step.counts) return { step, alert: undefined }
     const { judgement } = step
     const { exceeded, alert } = this.#budgetOf(judgement).spend(query.name, query.type)
@@ -131,6 +131,17 @@ export class JobQuestions {
     const { rule } = judgement
     if (this.job.policy.mode === 'block') return { step: refuse(query, 'dns-budget', rule, rcode.nxDomain), alert }
     return { step: { ...step, judgement: { verdict: 'observe', reason: 'dns-budget', rule } }, alert }
+  }
+
+  /** What those who look at the job object to is refused, or in audit observed. */
+  #lookedAt(query: Query, step: Step): Step {
+    const { insight, policy } = this.job
+    const { verdict } = step.judgement
+    const objection = insight?.question?.({ name: query.name, type: query.type, verdict })
+    if (objection === undefined || verdict === 'deny') return step
+    const { reason, rule } = objection
+    if (policy.mode === 'block') return refuse(query, reason, rule, rcode.nxDomain)
+    return { ...step, judgement: { verdict: 'observe', reason, rule } }
   }
 
   #budgetOf({ verdict }: Judgement): DnsBudget {

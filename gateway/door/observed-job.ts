@@ -1,4 +1,5 @@
 import type { Job, JobSocket, VirtualAddresses } from '../jobs/job.ts'
+import type { Insight } from '../insight/insight.ts'
 import type { Address } from '../net/address.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { FlowEvent, OpenFlow, ProcessInfo, Sink } from '../record/event.ts'
@@ -42,6 +43,10 @@ export class ObservedJob implements Job {
 
   get sink(): Sink {
     return this.#job.sink
+  }
+
+  get insight(): Insight | undefined {
+    return this.#job.insight
   }
 
   get recordFailed(): boolean {

@@ -4,6 +4,7 @@ import type { HttpContext } from '../http/context.ts'
 import { relayHttp1 } from '../http/relay.ts'
 import type { JobSocket } from '../jobs/job.ts'
 import type { Port } from '../net/port.ts'
+import { objected } from '../insight/objected.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, Host } from '../policy/decision.ts'
 import type { ProcessInfo } from '../record/event.ts'
@@ -87,7 +88,7 @@ async function obey(step: Step, { connection, decision, peeked }: Routed, door: 
     case 'inspect':
       return inspect(connection, step.hello, decision, door)
     case 'splice':
-      return carry(connection, { ...step, decision, ...peeked }, door)
+      return carryUnread({ connection, decision, peeked }, step, door)
     case 'relay':
       return relayPlain(connection, decision, door)
     case 'refuse':
@@ -101,6 +102,20 @@ async function obey(step: Step, { connection, decision, peeked }: Routed, door: 
     default:
       return unreachable(step)
   }
+}
+
+/** Those who look at the job are asked; in audit what they object to is carried, and observed. */
+async function carryUnread(
+  { connection, decision, peeked }: Routed,
+  step: Extract<Step, { do: 'splice' }>,
+  door: Door,
+): Promise<void> {
+  const { job, host, port, flow } = connection
+  if (job.insight?.connection === undefined) return carry(connection, { ...step, decision, ...peeked }, door)
+  const process = await connection.process
+  const now = objected(job, decision, { transport: step.protocol, host, port, flow, process })
+  if (now.verdict === 'deny') return refuse(connection, peeked.opening, now, door)
+  return carry(connection, { ...step, decision: now, ...peeked }, door)
 }
 
 /** A log that cannot be written lets nothing new through; else the policy decides on the name, or on the address. */

@@ -1,4 +1,5 @@
 import { type ErrorCode, GatewayError } from '../errors.ts'
+import type { Denied } from '../upstream/outside.ts'
 import type { Conversation } from './conversation.ts'
 import type { Exchange } from './exchange.ts'
 import { refuseUnread } from './judge.ts'
@@ -15,6 +16,7 @@ export function answersInto(of: () => Conversation): LegOwner {
     originLost: code => originLost(of(), code),
     carryBlindly: () => carryBlindly(of()),
     refuseDns: () => refuseDns(of()),
+    refuseAnswer: denied => refuseAnswer(of(), denied),
     upgraded: () => upgraded(of()),
     originDrained: () => resumeClient(of()),
     originEnded: () => of().client.end(),
@@ -82,6 +84,12 @@ function refuseDns(it: Conversation): boolean {
   }
   exchange.noteObserved('protocol')
   return false
+}
+
+function refuseAnswer(it: Conversation, denied: Denied): void {
+  if (it.exchange === undefined) return
+  // What is half an answer must not look like a whole one, and nothing that follows is to be read as the next request.
+  refuseAndClose(it, it.exchange, denied)
 }
 
 function upgraded(it: Conversation): void {

@@ -45,6 +45,8 @@ export class ChunkScanner {
   broken = false
   /** Bytes of data in all chunks so far. */
   payload = 0
+  /** Shown each piece of the data. */
+  onPayload: ((part: Buffer) => void) | undefined
   #state: State = 'size-start'
   #remaining = 0
   #digits = 0
@@ -71,6 +73,7 @@ export class ChunkScanner {
     while (at < bytes.length) {
       if (this.#state === 'data') {
         const taken = Math.min(this.#remaining, bytes.length - at)
+        this.onPayload?.(bytes.subarray(at, at + taken))
         at += taken
         this.#remaining -= taken
         this.payload += taken

@@ -7,6 +7,9 @@ import type { ProcessInfo } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamPool } from '../upstream/pool.ts'
 
+/** Interim answers of one exchange; more is not an answer but a flood. */
+export const maxInterim = 64
+
 /** Bounds of one client connection. Every read from a peer has a byte limit and a time limit. */
 export interface HttpLimits {
   /** A request head, first to last byte, in milliseconds. */

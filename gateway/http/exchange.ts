@@ -6,6 +6,7 @@ import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamConnection } from '../upstream/pool.ts'
 import type { HttpContext } from './context.ts'
 import type { RequestHead } from './head.ts'
+import type { ExchangeLook, LookedAt } from './look.ts'
 import { bodyLimit, type Judged, judgeRequest, mayCarryDns, refuseUnread } from './judge.ts'
 import type { RefusedRequest } from './refusal.ts'
 import { requestFacts } from './request-facts.ts'
@@ -21,6 +22,8 @@ export class Exchange {
   /** The origin may answer 101, and then both directions are opaque. */
   readonly mayUpgrade: boolean
   readonly isWebSocket: boolean
+  /** Who looks at it beside the policy. */
+  readonly look: ExchangeLook | undefined
   /** Bytes of payload that may be sent. */
   maxRequestBytes: number
   /** The connection ends with this exchange. */
@@ -51,10 +54,11 @@ export class Exchange {
   constructor(
     context: HttpContext,
     head: RequestHead,
-    judged: Judged,
+    { judged, look }: LookedAt,
     connection: UpstreamConnection | undefined,
     authority?: string,
   ) {
+    this.look = look
     this.#authority = authority
     const { decision } = judged
     this.#context = context
@@ -68,6 +72,7 @@ export class Exchange {
     this.closeAfter = head.close || (head.minor === 0 && !head.keepAlive)
     this.flow = context.job.openFlow(facts(context, head, judged, connection))
     if (connection !== undefined) this.#noteAddress(connection)
+    if (look?.note !== undefined) this.flow.note(look.note)
   }
 
   /** Bytes carried so far, both ways. */
@@ -152,6 +157,7 @@ export class Exchange {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.look?.end(this.flow)
     this.flow[Symbol.dispose]()
   }
 

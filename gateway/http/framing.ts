@@ -16,10 +16,13 @@ export class BodyFrame {
   /** Payload bytes seen so far: without chunk sizes and trailers. */
   payload = 0
   #remaining = 0
+  #onPayload: ((part: Buffer) => void) | undefined
   #chunks = new ChunkScanner()
 
-  /** Begins a body. `length` is only read for kind `length`. */
-  begin(kind: BodyKind, length: number): void {
+  /** Begins a body. `length` is only read for kind `length`; `onPayload` is shown each piece of what it carries. */
+  begin(kind: BodyKind, length: number, onPayload?: (part: Buffer) => void): void {
+    this.#onPayload = onPayload
+    this.#chunks.onPayload = onPayload
     this.kind = kind
     this.#remaining = length
     this.payload = 0
@@ -35,6 +38,7 @@ export class BodyFrame {
         return start
       case 'length': {
         const taken = Math.min(this.#remaining, bytes.length - start)
+        if (taken > 0) this.#onPayload?.(bytes.subarray(start, start + taken))
         this.#remaining -= taken
         this.payload += taken
         if (this.#remaining === 0) this.done = true
@@ -48,6 +52,7 @@ export class BodyFrame {
         return end
       }
       case 'until-close':
+        if (bytes.length > start) this.#onPayload?.(bytes.subarray(start))
         this.payload += bytes.length - start
         return bytes.length
       default:

@@ -4,12 +4,12 @@ import { isWhole, sendTrailers } from './h2-end.ts'
 
 /** What happens to a body on its way. */
 export interface BodyWatch {
-  /** Counts a piece; false when it must not go on. */
-  take(bytes: number): boolean
+  /** Takes a piece, counted and looked at; false when it must not go on. */
+  take(piece: Buffer): boolean
   /** The trailers, when the body is over. */
   trailers(): Record<string, string | string[]>
-  /** The body is over and whole; its end is about to be sent. */
-  ended(): void
+  /** The body is over and whole; false when its end must not be sent. */
+  ended(): boolean
   /** The trailers cannot be sent on. */
   unsendable(): void
 }
@@ -23,11 +23,10 @@ export function forwardBody(from: Http2Stream, to: Http2Stream, watch: BodyWatch
   from.on('data', (chunk: Buffer) => {
     spent(chunk.length)
     // 204, 304 and answers to HEAD have ended already.
-    if (watch.take(chunk.length) && !to.writableEnded && !to.write(chunk)) from.pause()
+    if (watch.take(chunk) && !to.writableEnded && !to.write(chunk)) from.pause()
   })
   from.on('end', () => {
     if (!isWhole(from)) return
-    watch.ended()
-    to.end()
+    if (watch.ended()) to.end()
   })
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:http2'
 import { GatewayError } from '../errors.ts'
 import { overLimit, policyChanged } from '../jobs/flow-cuts.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -5,6 +6,7 @@ import type { OpenFlow } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamConnection } from '../upstream/pool.ts'
 import type { H2Request, RawFields } from './h2-fields.ts'
+import type { ExchangeLook } from './look.ts'
 import { bodyLimit, refuse, type Judged } from './judge.ts'
 import type { RefusedRequest } from './refusal.ts'
 
@@ -18,6 +20,8 @@ export interface H2ExchangeParts {
   readonly fields: RawFields
   readonly about: RefusedRequest
   readonly flow: OpenFlow
+  /** Who looks at it beside the policy. */
+  readonly look: ExchangeLook | undefined
 }
 
 /** What one stream is for, decided, and its record: written once, when it is closed. */
@@ -26,17 +30,19 @@ export class H2Exchange {
   readonly fields: RawFields
   readonly about: RefusedRequest
   readonly flow: OpenFlow
+  readonly look: ExchangeLook | undefined
   #judged: Judged
   /** Bytes of body that may be sent. */
   #maxRequestBytes: number
   /** It was under way when the policy changed, and the new one refuses it. */
   #isCut = false
 
-  constructor({ request, judged, fields, about, flow }: H2ExchangeParts) {
+  constructor({ request, judged, fields, about, flow, look }: H2ExchangeParts) {
     this.request = request
     this.fields = fields
     this.about = about
     this.flow = flow
+    this.look = look
     this.#judged = judged
     this.#maxRequestBytes = bodyLimit(judged.decision)
   }
@@ -45,9 +51,9 @@ export class H2Exchange {
     return this.#judged
   }
 
-  /** It may be sent again when nothing came back (RFC 9110 §9.2.1). */
-  get isSafe(): boolean {
-    return safe.has(this.request.method)
+  /** When the origin has not acted on it (RFC 9113 §8.7), or acting on it twice does no harm (RFC 9110 §9.2.1). */
+  mayRepeat(resetCode: number | undefined, isLost: boolean): boolean {
+    return resetCode === constants.NGHTTP2_REFUSED_STREAM || (isLost && safe.has(this.request.method))
   }
 
   /** The policy has changed, and this is what it says. Why it is cut: for itself, or for the size of its body so far. */
@@ -63,10 +69,25 @@ export class H2Exchange {
     this.#isCut = true
   }
 
-  /** Counts a part of the body; the denial when it is more than may be sent. */
-  send(bytes: number, policy: Policy): Denied | undefined {
-    this.flow.sent += bytes
+  /** Takes a part of the body; the denial when it is more, or other, than may be sent. */
+  send(piece: Buffer, policy: Policy): Denied | undefined {
+    this.flow.sent += piece.length
+    this.look?.sending(piece)
+    if (this.look?.denied !== undefined) return this.look.denied
     return this.flow.sent > this.#maxRequestBytes ? this.#tooLarge(policy) : undefined
+  }
+
+  /** Takes a part of the answer's body; the denial when it may not be passed on. */
+  receive(piece: Buffer): Denied | undefined {
+    this.flow.received += piece.length
+    this.look?.receiving(piece)
+    return this.look?.denied
+  }
+
+  /** The record is complete: writes it. */
+  close(): void {
+    this.look?.end(this.flow)
+    this.flow[Symbol.dispose]()
   }
 
   /** The connection that carries it. */
@@ -83,8 +104,8 @@ export class H2Exchange {
   noteRefused(cause: Denied | GatewayError): void {
     if (cause instanceof GatewayError)
       return this.flow.note(cause.code === 'JOB_LIMIT' ? overLimit : { error: cause.code })
-    const { verdict, reason } = cause
-    this.flow.note(this.#isCut ? policyChanged(cause) : { verdict, reason })
+    const { verdict, reason, rule } = cause
+    this.flow.note(this.#isCut ? policyChanged(cause) : { verdict, reason, ...(rule === null ? {} : { rule }) })
   }
 
   /** Audit mode lets a body that is too large pass, and says so. */

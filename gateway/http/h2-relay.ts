@@ -12,6 +12,8 @@ import { originSessions, type OriginSessions } from './h2-origin.ts'
 import { H2Exchange } from './h2-exchange.ts'
 import { H2Stream } from './h2-stream.ts'
 import { judgeRequest, refuse, type Judged } from './judge.ts'
+import { lookAt, type LookedAt } from './look.ts'
+import { fieldsOfStream } from './seen-fields.ts'
 
 /** Streams that one client connection may have open at once. */
 const maxStreams = 256
@@ -96,8 +98,9 @@ function beginStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ra
   stream.on('error', () => {})
   if (stream.destroyed || stream.closed) return
   const request = readRequest(raw, context.scheme)
-  const judged = judgeStream(context, request)
-  const exchange = openExchange(request, judged, withSensitivity(raw, headers), context)
+  const looked = lookAt(context, request, judgeStream(context, request), () => fieldsOfStream(raw))
+  const { judged } = looked
+  const exchange = openExchange(request, looked, withSensitivity(raw, headers), context)
   const refusal = judged.decision.verdict === 'deny' ? judged.decision : context.refusal
   if (refusal === undefined) {
     const carried = new H2Stream(stream, exchange, context, sessions)
@@ -110,14 +113,15 @@ function beginStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ra
 
 function refuseStream(
   stream: ServerHttp2Stream,
-  { flow, about, request }: H2Exchange,
+  exchange: H2Exchange,
   refusal: Denied | GatewayError,
   { literal }: HttpContext,
 ): void {
+  const { flow, about, request } = exchange
   if (refusal instanceof GatewayError) flow.note(refusal.code === 'JOB_LIMIT' ? overLimit : { error: refusal.code })
   else flow.note({ ...verdictOf(refusal), ...(literal === undefined ? {} : { address: literal }) })
   flow.note({ status: answerRefusal(stream, about, refusal, request.isGrpc) })
-  stream.once('close', () => flow[Symbol.dispose]())
+  stream.once('close', () => exchange.close())
 }
 
 /** A head that names two hosts, or another scheme, is refused before anything else is asked of it (T3). */
@@ -137,7 +141,12 @@ function judgeStream(context: HttpContext, request: H2Request): Judged {
   return { ...judged, decision: refuse(policy, 'malformed'), asked: judged.asked ?? request.otherAuthority }
 }
 
-function openExchange(request: H2Request, judged: Judged, fields: RawFields, context: HttpContext): H2Exchange {
+function openExchange(
+  request: H2Request,
+  { judged, look }: LookedAt,
+  fields: RawFields,
+  context: HttpContext,
+): H2Exchange {
   const { job, host, port, flow, process } = context
   const { decision, path, scheme, asked } = judged
   const { method, authority } = request
@@ -146,6 +155,7 @@ function openExchange(request: H2Request, judged: Judged, fields: RawFields, con
     request,
     judged,
     fields,
+    look,
     about: {
       job: job.name,
       mode: job.policy.mode,
@@ -169,6 +179,7 @@ function openExchange(request: H2Request, judged: Judged, fields: RawFields, con
       inspected: context.inspected,
       ...verdictOf(decision),
       ...(process === undefined ? {} : { process }),
+      ...look?.note,
     }),
   })
 }

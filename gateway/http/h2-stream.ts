@@ -2,7 +2,7 @@ import { constants, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:
 import { GatewayError, type ErrorCode } from '../errors.ts'
 import type { Denied } from '../upstream/outside.ts'
 import type { UpstreamConnection } from '../upstream/pool.ts'
-import type { HttpContext } from './context.ts'
+import { type HttpContext, maxInterim } from './context.ts'
 import { answerRefusal } from './h2-answer.ts'
 import { forwardBody } from './h2-body.ts'
 import type { H2Exchange } from './h2-exchange.ts'
@@ -10,15 +10,13 @@ import { fieldObject, isDnsAnswer, requestFields, responseFields, type H2Request
 import type { OriginSession, OriginSessions } from './h2-origin.ts'
 import { mayCarryDns, refuse, type Judged } from './judge.ts'
 import { leadsNowhere } from './recheck.ts'
+import { fieldsOfStream } from './seen-fields.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const { NGHTTP2_FLAG_END_STREAM } = constants
 
 /** A field that nghttp2 let in and Node does not let out. */
 const malformed: Denied = { verdict: 'deny', reason: 'malformed', rule: null }
-
-/** Interim answers on one stream; more is not an answer but a flood. */
-const maxInterim = 64
 
 /**
  * One allowed stream between its client and the origin: heads, bodies, trailers and resets both ways, each side at the
@@ -113,13 +111,13 @@ export class H2Stream {
     origin.on('close', () => this.#onOriginClose(origin, session))
     if (!hasBody) return
     forwardBody(this.#client, origin, {
-      take: bytes => {
-        const denied = this.#exchange.send(bytes, this.#context.job.policy)
+      take: piece => {
+        const denied = this.#exchange.send(piece, this.#context.job.policy)
         if (denied !== undefined) this.#cut(denied)
         return denied === undefined
       },
       trailers: () => this.#requestTrailers,
-      ended: () => {},
+      ended: () => true,
       unsendable: () => this.#cut(malformed),
     })
   }
@@ -161,6 +159,10 @@ export class H2Stream {
     this.#answered = true
     if (isDnsAnswer(raw) && this.#refusesDns()) return origin.close(NGHTTP2_CANCEL)
     const endStream = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
+    const { look, flow } = this.#exchange
+    const answered = look?.answered(headers[':status'] ?? 0, () => fieldsOfStream(raw))
+    const objection = answered ?? (endStream ? look?.received(flow) : undefined)
+    if (objection !== undefined) return this.#cut(objection)
     const options = { endStream, waitForTrailers: !endStream, sendDate: false }
     try {
       client.respond(responseFields(raw), options)
@@ -173,13 +175,17 @@ export class H2Stream {
       return
     }
     forwardBody(origin, client, {
-      take: bytes => {
-        this.#exchange.flow.received += bytes
-        return true
+      take: piece => {
+        const denied = this.#exchange.receive(piece)
+        if (denied !== undefined) this.#cut(denied)
+        return denied === undefined
       },
       trailers: () => this.#responseTrailers,
       ended: () => {
+        const denied = look?.received(flow)
+        if (denied !== undefined) this.#cut(denied)
         this.#finished = true
+        return denied === undefined
       },
       unsendable: () => {
         this.#note('UPSTREAM_PROTOCOL')
@@ -204,7 +210,8 @@ export class H2Stream {
     if (this.#finished || this.#client.destroyed || this.#client.closed || this.#origin !== origin) return
     const isLost = session.session.destroyed || session.session.closed
     if (!this.#answered) {
-      if (this.#mayRepeat(origin, isLost)) return this.start()
+      const isUntouched = this.#attempts === 1 && this.#client.endAfterHeaders && this.#interim === 0
+      if (isUntouched && this.#exchange.mayRepeat(origin.rstCode, isLost)) return this.start()
       // What a leaving origin has refused, the client may send again: it must hear of that, not of a failure.
       if (isLost && origin.rstCode !== NGHTTP2_REFUSED_STREAM)
         return this.#refuse(new GatewayError('UPSTREAM_TRUNCATED', 'the origin closed before it answered'))
@@ -212,12 +219,6 @@ export class H2Stream {
     this.#note('UPSTREAM_TRUNCATED')
     // Never "no error": the client would take what it has for all there is.
     this.#client.close(origin.rstCode === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : origin.rstCode)
-  }
-
-  /** Once, when the origin has not acted on it (RFC 9113 §8.7), or when acting on it twice does no harm. */
-  #mayRepeat(origin: ClientHttp2Stream, isLost: boolean): boolean {
-    if (this.#attempts > 1 || !this.#client.endAfterHeaders || this.#interim > 0) return false
-    return origin.rstCode === NGHTTP2_REFUSED_STREAM || (isLost && this.#exchange.isSafe)
   }
 
   #refuse(cause: Denied | GatewayError): void {
@@ -231,7 +232,7 @@ export class H2Stream {
   readonly #onClientClose = (): void => {
     const isAnswered = this.#finished
     if (!isAnswered) this.#note('CLIENT_ABORTED')
-    this.#exchange.flow[Symbol.dispose]()
+    this.#exchange.close()
     const origin = this.#origin
     if (origin === undefined || origin.closed) return
     const code = this.#client.rstCode

@@ -1,4 +1,5 @@
 import { Fields, type HeadBounds, latin1, readFields } from './fields.ts'
+import type { BodyKind } from './framing.ts'
 import { carriageReturn, lineFeed, octetClass, space, target, token, value } from './octets.ts'
 
 /** A request head: read, not rewritten. `end` is 0 and `fault` absent while more bytes are needed. */
@@ -21,6 +22,13 @@ export class ResponseHead extends Fields {
   /** 100 to 999. */
   status = 0
   minor: 0 | 1 = 1
+
+  /** How the body ends (RFC 9112 §6.3). `isHead`: it answers a HEAD. */
+  bodyKind(isHead: boolean): BodyKind {
+    if (isHead || this.status === 204 || this.status === 304) return 'none'
+    if (this.chunked) return 'chunked'
+    return this.contentLength >= 0 ? 'length' : 'until-close'
+  }
 }
 
 const maxMethod = 64

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
+import type { Denied } from '../upstream/outside.ts'
 
 /** The client's side, as the origin's side sees it. */
 export interface LegOwner {
@@ -12,6 +13,8 @@ export interface LegOwner {
   carryBlindly(): boolean
   /** The answer is a DNS message. True when it was refused: the leg is gone. */
   refuseDns(): boolean
+  /** Somebody who looks objects to the answer: it is refused, or cut short; the leg is gone. */
+  refuseAnswer(denied: Denied): void
   /** 101: both directions are opaque from here on, beginning with its head. */
   upgraded(): void
   /** The origin takes more. */

@@ -1,17 +1,15 @@
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.ts'
 import type { UpstreamConnection } from '../upstream/pool.ts'
-import type { HttpLimits } from './context.ts'
+import { type HttpLimits, maxInterim } from './context.ts'
 import { withoutCuts } from './cut.ts'
 import type { Exchange } from './exchange.ts'
-import { BodyFrame, type BodyKind } from './framing.ts'
+import { BodyFrame } from './framing.ts'
 import { readResponseHead, type ResponseHead } from './head.ts'
 import { HeldBytes } from './held-bytes.ts'
 import type { LegOwner } from './leg-owner.ts'
+import { fieldsOfHead } from './seen-fields.ts'
 import { Sender } from './sender.ts'
-
-/** Interim answers of one exchange; more is not an answer but a flood. */
-const maxInterim = 64
 
 /** One connection to the origin, pinned to one client connection: it reads answers and passes them on as they are. */
 export class OriginLeg {
@@ -46,7 +44,7 @@ export class OriginLeg {
     return this.#state === 'idle'
   }
 
-  /** It does not take as fast as it is sent to. */
+  /** It takes more slowly than it is sent to. */
   get isBehind(): boolean {
     return this.#socket.writableNeedDrain
   }
@@ -146,13 +144,17 @@ export class OriginLeg {
   #beginBody(head: ResponseHead, data: Buffer, exchange: Exchange): void {
     if (head.dnsMedia && this.#owner.refuseDns()) return
     exchange.flow.note({ status: head.status })
+    const { look } = exchange
+    const objection = look?.answered(head.status, () => fieldsOfHead(data, head.end))
+    if (objection !== undefined) return this.#owner.refuseAnswer(objection)
     if (head.boundAuthentication) this.isBound = true
-    const kind = bodyKind(head, exchange.isHead)
+    const kind = head.bodyKind(exchange.isHead)
     exchange.endsByClose = kind === 'until-close'
     this.#closes = head.close || (head.minor === 0 && !head.keepAlive) || kind === 'until-close'
-    this.#frame.begin(kind, head.contentLength)
+    this.#frame.begin(kind, head.contentLength, look?.receiving)
     this.#state = 'body'
     const end = this.#frame.take(data, head.end)
+    if (this.#isObjectedTo(this.#frame.done)) return
     this.#deliver(withoutCuts(data, this.#frame.broken ? data.length : end, head.cuts), false)
     if (this.#frame.broken) return this.#loseTrack()
     if (this.#frame.done) this.#finish(end === data.length)
@@ -160,9 +162,19 @@ export class OriginLeg {
 
   #readBody(bytes: Buffer): void {
     const end = this.#frame.take(bytes, 0)
+    if (this.#isObjectedTo(this.#frame.done)) return
     if (this.#frame.broken) return this.#loseTrack(bytes)
     this.#deliver(end === bytes.length ? bytes : bytes.subarray(0, end), true)
     if (this.#frame.done) this.#finish(end === bytes.length)
+  }
+
+  /** The answer is refused for what its body holds; what has just been read is not passed on. */
+  #isObjectedTo(isWhole: boolean): boolean {
+    const { look, flow } = this.#exchange ?? {}
+    if (look === undefined || flow === undefined) return false
+    const denied = look.denied ?? (isWhole ? look.received(flow) : undefined)
+    if (denied !== undefined) this.#owner.refuseAnswer(denied)
+    return denied !== undefined
   }
 
   #deliver(bytes: Buffer, isBulk: boolean): void {
@@ -214,7 +226,7 @@ export class OriginLeg {
   readonly #onEnd = (): void => {
     switch (this.#state) {
       case 'body':
-        if (this.#frame.kind === 'until-close') return this.#finish(true)
+        if (this.#frame.kind === 'until-close') return this.#isObjectedTo(true) ? undefined : this.#finish(true)
         return this.#lose('UPSTREAM_TRUNCATED')
       case 'head':
         return this.#lose('UPSTREAM_TRUNCATED')
@@ -235,11 +247,4 @@ export class OriginLeg {
     this.destroy()
     this.#owner.originIdleClosed()
   }
-}
-
-/** How the body of an answer ends (RFC 9112 §6.3). */
-function bodyKind(head: ResponseHead, isHead: boolean): BodyKind {
-  if (isHead || head.status === 204 || head.status === 304) return 'none'
-  if (head.chunked) return 'chunked'
-  return head.contentLength >= 0 ? 'length' : 'until-close'
 }

@@ -5,10 +5,12 @@ import { withoutCuts } from './cut.ts'
 import { Exchange } from './exchange.ts'
 import { readRequestHead, RequestHead } from './head.ts'
 import { judgeRequest, refuse, refuseUnread } from './judge.ts'
+import { lookAt } from './look.ts'
 import type { OriginLeg } from './origin-leg.ts'
 import { reachOrigin } from './reach-origin.ts'
 import { faultCause, malformed, refuseAndClose, refuseRequest } from './refuse-request.ts'
 import { requestFacts } from './request-facts.ts'
+import { fieldsOfHead } from './seen-fields.ts'
 
 /** Takes what the client sent. */
 export function onClientBytes(it: Conversation, bytes: Buffer): void {
@@ -66,8 +68,9 @@ function readHead(it: Conversation, bytes: Buffer): void {
 
 function begin(it: Conversation, head: RequestHead, data: Buffer): void {
   const facts = requestFacts(head, it.context)
-  const judged = judgeRequest(it.context, facts)
-  const exchange = new Exchange(it.context, head, judged, it.origin.leg?.connection, facts.authority)
+  const looked = lookAt(it.context, facts, judgeRequest(it.context, facts), () => fieldsOfHead(data, head.end))
+  const { judged } = looked
+  const exchange = new Exchange(it.context, head, looked, it.origin.leg?.connection, facts.authority)
   it.exchange = exchange
   const refusal = judged.decision.verdict === 'deny' ? judged.decision : it.context.refusal
   if (refusal !== undefined) return refuseWhole(it, exchange, head, data, refusal)
@@ -105,10 +108,10 @@ function refuseWhole(
 /** Sends the head and what is there of the body. */
 function forward(it: Conversation, exchange: Exchange, leg: OriginLeg, head: RequestHead, data: Buffer): void {
   const { frame } = it
-  frame.begin(head.bodyKind, head.contentLength)
+  frame.begin(head.bodyKind, head.contentLength, exchange.look?.sending)
   const end = frame.take(data, head.end)
   if (frame.broken) return brokenBody(it, exchange, data)
-  if (isTooLarge(it, exchange)) return
+  if (isTooLarge(it, exchange) || isObjectedTo(it, exchange)) return
   const bytes = withoutCuts(data, end, head.cuts)
   if (frame.done && exchange.isIdempotent && (leg.connection.reused || it.answered > 0)) exchange.replay = bytes
   if (head.boundAuthentication) leg.isBound = true
@@ -123,7 +126,7 @@ function readBody(it: Conversation, bytes: Buffer): void {
   if (exchange === undefined) return
   const end = frame.take(bytes, 0)
   if (frame.broken) return brokenBody(it, exchange, bytes)
-  if (isTooLarge(it, exchange)) return
+  if (isTooLarge(it, exchange) || isObjectedTo(it, exchange)) return
   send(it, end === bytes.length ? bytes : bytes.subarray(0, end), true)
   if (!frame.done) return
   it.state = 'answer'
@@ -143,6 +146,13 @@ function isTooLarge(it: Conversation, exchange: Exchange): boolean {
   exchange.noteObserved('too-large')
   exchange.maxRequestBytes = Infinity
   return false
+}
+
+/** True when the body was refused for what it holds. */
+function isObjectedTo(it: Conversation, exchange: Exchange): boolean {
+  const denied = exchange.look?.denied
+  if (denied !== undefined) refuseAndClose(it, exchange, denied)
+  return denied !== undefined
 }
 
 function skipBody(it: Conversation, bytes: Buffer): void {
@@ -168,7 +178,7 @@ function send(it: Conversation, bytes: Buffer, isBulk: boolean): void {
 export function onHeadTimeout(it: Conversation): void {
   const { job, scheme, limits } = it.context
   const judged = { decision: refuse(job.policy, 'malformed'), scheme, path: undefined }
-  it.exchange = new Exchange(it.context, new RequestHead(), judged, it.origin.leg?.connection)
+  it.exchange = new Exchange(it.context, new RequestHead(), { judged, look: undefined }, it.origin.leg?.connection)
   refuseAndClose(
     it,
     it.exchange,
@@ -185,7 +195,8 @@ function notUnderstood(
 ): void {
   const { scheme, refusal } = it.context
   const decision = refuseUnread(it.context, 'malformed')
-  const exchange = new Exchange(it.context, head, { decision, scheme, path: undefined }, it.origin.leg?.connection)
+  const judged = { decision, scheme, path: undefined }
+  const exchange = new Exchange(it.context, head, { judged, look: undefined }, it.origin.leg?.connection)
   it.exchange = exchange
   if (decision.verdict === 'deny') refuseAndClose(it, exchange, faultCause(fault), fault)
   else if (refusal !== undefined) refuseAndClose(it, exchange, refusal)

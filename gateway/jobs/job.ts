@@ -1,3 +1,4 @@
+import type { Insight } from '../insight/insight.ts'
 import type { Address } from '../net/address.ts'
 import type { Hostname } from '../net/hostname.ts'
 import type { Port } from '../net/port.ts'
@@ -39,6 +40,8 @@ export interface Job {
   readonly sink: Sink
   /** True when the log cannot be written and the policy says `onLogFailure: deny`: new flows are refused. */
   readonly recordFailed: boolean
+  /** Who looks at what the job does beside the policy's rules; undefined when nobody does. */
+  readonly insight?: Insight | undefined
   /** Opens the record of a flow; dispose it when the flow ends, however it ends. */
   openFlow(facts: Omit<FlowEvent, 'startedAt'>): OpenFlow
   /** A new flow id, unique in the job. */

@@ -1,3 +1,4 @@
+import { parsePolicy } from '../policy/document-parse.ts'
 import { narrow } from '../policy/narrow.ts'
 import type { Policy } from '../policy/policy.ts'
 
@@ -30,6 +31,11 @@ export class PolicyInForce {
   narrow(job: Policy): void {
     this.#narrowing = [...this.#narrowing, job]
     this.#change()
+  }
+
+  /** From now on nothing passes. */
+  close(): void {
+    this.narrow(parsePolicy('version: 1\nmode: block\nallow: []\n', '(closed)', () => undefined))
   }
 
   /** What would be in force with another policy of the platform. */

@@ -1,3 +1,4 @@
+import type { Insight } from '../insight/insight.ts'
 import type { Address } from '../net/address.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { FlowEvent, OpenFlow, ProcessInfo, Sink } from '../record/event.ts'
@@ -14,6 +15,7 @@ export interface WiredJobParts {
   readonly names: VirtualAddresses
   readonly record: JobRecord
   readonly attribute: Attribute
+  readonly insight?: Insight | undefined
 }
 
 /** The job at the end of a wire, as the data path knows it: its record and its processes behind one face. */
@@ -22,6 +24,7 @@ export class WiredJob implements Job {
   readonly address: Address
   readonly names: VirtualAddresses
   readonly sink: Sink
+  readonly insight: Insight | undefined
   readonly #policy: PolicyInForce
   readonly #record: JobRecord
   readonly #attribute: Attribute
@@ -32,6 +35,7 @@ export class WiredJob implements Job {
     this.address = parts.address
     this.names = parts.names
     this.sink = parts.record.sink
+    this.insight = parts.insight
     this.#record = parts.record
     this.#attribute = parts.attribute
   }

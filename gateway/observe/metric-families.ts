@@ -24,6 +24,7 @@ export const families = {
   ]),
   leaves: family('tidegate_leaf_certificates_total', 'Leaf certificates minted.', []),
   packetsDenied: family('tidegate_packets_denied_total', 'Packets dropped by the kernel rules.', ['protocol']),
+  alarms: family('tidegate_alarms_total', 'What was found in what jobs did, beside their flows.', ['kind']),
   jobs: family('tidegate_jobs', 'Jobs attached.', []),
   enforcing: family(
     'tidegate_enforcing',

@@ -1,5 +1,6 @@
 import process from 'node:process'
 import type { FlowEvent, Sink } from '../record/event.ts'
+import { alarmText } from '../record/vocabulary.ts'
 import type { LogObserver } from '../record/job-log.ts'
 import { durations } from './durations.ts'
 import { counter, gauge, newRegistries } from './families.ts'
@@ -73,9 +74,15 @@ function flowSink(registries: Parameters<typeof counter>[0]): Sink {
   const dnsQueries = counter(registries, families.dnsQueries)
   const packetsDenied = counter(registries, families.packetsDenied)
   const httpDuration = durations(registries, families.httpDuration, requestBuckets)
+  const alarms = counter(registries, families.alarms)
+  const countAlarm = ({ details }: FlowEvent): void => {
+    const kind = details?.['kind']
+    if (typeof kind === 'string' && Object.hasOwn(alarmText, kind)) alarms.add(1, kind)
+  }
   return {
     write(event: FlowEvent): void {
       const { layer, verdict, reason } = event
+      if (layer === 'job') return countAlarm(event)
       if (verdict === undefined || reason === undefined) return
       flows.add(1, layer, verdict, reason)
       if (event.bytesSent !== undefined) bytes.add(event.bytesSent, 'sent')

@@ -4,6 +4,7 @@ import { GatewayError } from '../errors.ts'
 import { policyChanged } from '../jobs/flow-cuts.ts'
 import type { Job } from '../jobs/job.ts'
 import { type Address, familyOf } from '../net/address.ts'
+import { objected } from '../insight/objected.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, Host } from '../policy/decision.ts'
 import type { OpenFlow } from '../record/event.ts'
@@ -49,11 +50,14 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
         ? { kind: 'address', transport: 'udp', address: destination.address, port: destination.port }
         : { kind: 'endpoint', transport: 'udp', host: name.host, port: destination.port },
     )
-  const decision: Decision = job.recordFailed ? { verdict: 'deny', reason: 'log-failure', rule: null } : decideNow()
+  const flowId = name?.flow ?? job.newFlowId()
+  const decided: Decision = job.recordFailed ? { verdict: 'deny', reason: 'log-failure', rule: null } : decideNow()
+  const seen = { transport: 'udp', host, port: destination.port, flow: flowId, process: undefined } as const
+  const decision = objected(job, decided, seen)
   const record = job.openFlow({
     layer: 'udp',
     protocol: 'udp',
-    flow: name?.flow ?? job.newFlowId(),
+    flow: flowId,
     ...(name === undefined ? { address: destination.address } : { host: name.host }),
     port: destination.port,
     verdict: decision.verdict,

@@ -23,6 +23,7 @@ export function compile(document: PolicyDocument): Policy {
   return assemble([layer], {
     tls: document.tls,
     onLogFailure: document.onLogFailure,
+    insight: document.insight,
     unsaid: document.unsaid,
     digest: sha256(canonicalText(document)),
   })
@@ -91,5 +92,7 @@ function canonicalText(document: PolicyDocument): string {
     ['private', ...(document.private ?? []).map((cidr: Cidr) => renderCidr(cidr))],
     ...rules,
   ]
+  // Only where there is some: the digests of other policies stay what they were.
+  if (Object.keys(document.insight).length > 0) lines.push(['insight', JSON.stringify(document.insight)])
   return lines.map(line => JSON.stringify(line)).join('\n')
 }

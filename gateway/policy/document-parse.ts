@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { closest } from './closest.ts'
 import { compile } from './compile.ts'
 import type { PolicyDocument, ReadUse, UsedFile } from './document.ts'
+import { insightKeys, readInsight } from './document-insight.ts'
 import { type Entry, isEmpty, SourceFile, startOf } from './document-nodes.ts'
 import { readPaths, readRanges, readRules } from './document-rules.ts'
 import { type Finding, type Position, renderFinding } from './finding.ts'
@@ -13,7 +14,7 @@ import { type Effect, isScoped, type Rule } from './rule.ts'
 
 const effects = ['allow', 'deny', 'forbid'] as const satisfies readonly Effect[]
 const fragmentKeys = ['version', 'use', ...effects] as const
-const policyKeys = ['version', 'mode', 'use', ...effects, 'private', 'tls', 'onLogFailure'] as const
+const policyKeys = ['version', 'mode', 'use', ...effects, 'private', 'tls', 'onLogFailure', ...insightKeys] as const
 
 /**
  * Parses and compiles a policy.
@@ -54,6 +55,7 @@ export function parsePolicyDocument(text: string, fileName: string, readUse: Rea
     ...(ranges === undefined ? {} : { private: ranges }),
     tls,
     onLogFailure: onLogFailure ?? 'deny',
+    insight: readInsight(source, entries),
     unsaid: [
       ...(saysInspect ? [] : ['inspect' as const]),
       ...(logEntry === undefined ? ['onLogFailure' as const] : []),

@@ -1,5 +1,6 @@
 import type { Cidr } from '../net/cidr.ts'
 import type { Finding, Position } from './finding.ts'
+import type { InsightSettings } from './insight.ts'
 import type { Inspect, Mode, Unsaid } from './policy.ts'
 import type { Rule } from './rule.ts'
 
@@ -13,6 +14,7 @@ export interface PolicyDocument {
   readonly private?: readonly Cidr[]
   readonly tls: { readonly inspect: Inspect; readonly extraCa: readonly string[] }
   readonly onLogFailure: 'deny' | 'allow'
+  readonly insight: InsightSettings
   /** What was left to its default: in a job's policy it leaves the platform's as it is. */
   readonly unsaid: readonly Unsaid[]
   /** What `use` names, with its place. */

@@ -3,7 +3,7 @@ import type { Layer, Policy } from './policy.ts'
 import { mayResolveInto, neverDialled } from './ranges.ts'
 
 /** What a policy says beside its layers. */
-export type PolicyFacts = Pick<Policy, 'tls' | 'onLogFailure' | 'unsaid' | 'digest'>
+export type PolicyFacts = Pick<Policy, 'tls' | 'onLogFailure' | 'insight' | 'unsaid' | 'digest'>
 
 /** A policy of these layers, the platform's first: each must let a flow pass. */
 export function assemble(layers: readonly Layer[], facts: PolicyFacts): Policy {
@@ -14,6 +14,7 @@ export function assemble(layers: readonly Layer[], facts: PolicyFacts): Policy {
     mode: layers.some(layer => layer.mode === 'block') ? 'block' : 'audit',
     tls: facts.tls,
     onLogFailure: facts.onLogFailure,
+    insight: facts.insight,
     unsaid: facts.unsaid,
     digest: facts.digest,
     layers,

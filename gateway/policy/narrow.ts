@@ -1,4 +1,5 @@
 import { assemble, sha256 } from './layers.ts'
+import { narrowInsight } from './insight.ts'
 import type { Inspect, Policy } from './policy.ts'
 
 /**
@@ -11,6 +12,7 @@ import type { Inspect, Policy } from './policy.ts'
  * - `maxRequestBytes`: the smaller. Inspection: whatever either wants to read is read.
  * - `private`: a range must be open in both. `onLogFailure`: `deny` if either says so.
  * - What a job does not say (`private`, `tls.inspect`, `onLogFailure`) stays as the platform has it.
+ * - What is looked at beside the flows (`integrity`, `packages` …): what either asks for.
  * - `extraCa`: the platform's alone; whom the gateway trusts is not the job's to say.
  */
 export function narrow(platform: Policy, job: Policy): Policy {
@@ -24,6 +26,7 @@ export function narrow(platform: Policy, job: Policy): Policy {
     {
       tls: { ...platform.tls, inspect: stricter(platform.tls.inspect, inspect) },
       onLogFailure: platform.onLogFailure === 'deny' ? 'deny' : onLogFailure,
+      insight: narrowInsight(platform.insight, job.insight),
       unsaid: [],
       digest: sha256(`${platform.digest} narrowed by ${job.digest} (${inspect}, ${onLogFailure})`),
     },

@@ -1,5 +1,6 @@
 import type { Address } from '../net/address.ts'
 import type { Cidr } from '../net/cidr.ts'
+import type { InsightSettings } from './insight.ts'
 import type { RuleIndex } from './rule-index.ts'
 import type { UdpDestination } from './udp-destinations.ts'
 
@@ -32,6 +33,8 @@ export interface Policy {
   readonly mode: Mode
   readonly tls: { readonly inspect: Inspect; readonly extraCa: readonly string[] }
   readonly onLogFailure: 'deny' | 'allow'
+  /** What is looked at beside the flows. */
+  readonly insight: InsightSettings
   /** What the document left to its default. */
   readonly unsaid: readonly Unsaid[]
   /** SHA-256 (hex) of the canonical policy text, for the log. */

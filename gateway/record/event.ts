@@ -19,6 +19,41 @@ export type FileEvent = 'overwritten' | 'restored' | 'deleted' | 'added-in-sourc
  */
 export type Finding = 'dns-budget' | 'exfiltration-attempt' | 'inspection-bypassed'
 
+/**
+ * What those who look at the job find (docs/insight.md), told by a `job` line of its own: `anomaly`, or `canary` for that
+ * one, with the kind and a sentence in its details.
+ */
+export type AlarmKind =
+  | 'new-host'
+  | 'new-process'
+  | 'new-method'
+  | 'new-upload'
+  | 'near-host'
+  | 'dependency-confusion'
+  | 'denied-package'
+  | 'package-too-young'
+  | 'digest-mismatch'
+  | 'install-script'
+  | 'token-abroad'
+  | 'token-unpinned'
+  | 'source-changed'
+  | 'not-in-source'
+  | 'unwatched'
+  | 'canary'
+
+/** One such finding. */
+export interface Alarm {
+  readonly kind: AlarmKind
+  /** One sentence that says what happened and, where there is something to do, what; at most 512 characters. */
+  readonly note: string
+  /** What it is about: a host, a package (purl), a file; the same is told once. */
+  readonly subject?: string
+  readonly host?: string
+  readonly port?: number
+  readonly flow?: string
+  readonly process?: ProcessInfo | undefined
+}
+
 /** The process behind a flow, where it can be known; never guessed. */
 export interface ProcessInfo {
   readonly pid: number

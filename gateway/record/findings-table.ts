@@ -1,8 +1,8 @@
 import { addBounded, BoundedTable } from './bounded-table.ts'
 import { processChain, processLabel } from './process-label.ts'
-import { hostOf, type Finding, type FlowEvent } from './event.ts'
+import { hostOf, type AlarmKind, type Finding, type FlowEvent } from './event.ts'
 import type { DegradedRow, FailureRow, FindingRow, ProcessRow } from './summary-shape.ts'
-import { degradationText, findingText, metadataAddresses, type Degradation } from './vocabulary.ts'
+import { alarmText, degradationText, findingText, metadataAddresses, type Degradation } from './vocabulary.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -21,7 +21,7 @@ export class FindingsTable {
     const kind = findingOf(event, host)
     if (kind !== undefined) this.#find(kind, event, host)
     if (event.layer === 'job') {
-      if (event.event === 'anomaly') this.degrade(degradationOf(event.details?.['kind']), noteOf(event.details))
+      if (event.event === 'anomaly' && kind === undefined) this.degrade(degradationOf(event.details?.['kind']), noteOf(event.details))
       return
     }
     if (event.error === undefined || event.error === 'CLIENT_REFUSED_CA') return
@@ -59,9 +59,12 @@ export class FindingsTable {
   }
 
   #find(kind: FindingRow['kind'], event: FlowEvent, host: string | undefined): void {
-    const row = this.#findings.row(`${kind} ${host}`, () => ({
+    const { note, subject } = isAlarm(kind) ? toldBy(event) : {}
+    const row = this.#findings.row(`${kind} ${host} ${subject} ${note}`, () => ({
       kind,
       count: 0,
+      ...(note === undefined ? {} : { note }),
+      ...(subject === undefined ? {} : { subject }),
       firstAt: new Date(event.startedAt).toISOString(),
       ...(host === undefined ? {} : { host }),
       ...(event.process === undefined ? {} : { process: processChain(event.process) }),
@@ -83,9 +86,19 @@ function passLine(host: string, port: number | undefined): string {
 
 function findingOf(event: FlowEvent, host: string | undefined): FindingRow['kind'] | undefined {
   if (event.event !== undefined && isFinding(event.event)) return event.event
-  if (event.event === 'canary') return 'canary'
+  const told = event.layer === 'job' ? event.details?.['kind'] : undefined
+  if (typeof told === 'string' && isAlarm(told)) return told
   if (event.error === 'CLIENT_REFUSED_CA') return 'client-refused-ca'
   return host !== undefined && metadataAddresses.has(event.address ?? host) ? 'metadata-access' : undefined
+}
+
+function isAlarm(kind: string): kind is AlarmKind {
+  return Object.hasOwn(alarmText, kind)
+}
+
+function toldBy({ details }: FlowEvent): { readonly note?: string; readonly subject?: string } {
+  const { note, subject } = details ?? {}
+  return { ...(typeof note === 'string' ? { note } : {}), ...(typeof subject === 'string' ? { subject } : {}) }
 }
 
 function isFinding(event: string): event is Finding {

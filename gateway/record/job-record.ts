@@ -3,7 +3,7 @@ import { release } from 'node:os'
 import process from 'node:process'
 import { GatewayError } from '../errors.ts'
 import type { Mode, Policy } from '../policy/policy.ts'
-import type { FlowEvent, JobEvent, OpenFlow, Sink, Verdict } from './event.ts'
+import type { Alarm, FlowEvent, JobEvent, OpenFlow, Sink, Verdict } from './event.ts'
 import { fanOut } from './fan-out.ts'
 import { JobLog, type LogObserver } from './job-log.ts'
 import { JobSummary, type LiveCounts } from './job-summary.ts'
@@ -127,6 +127,20 @@ export class JobRecord implements AsyncDisposable {
     this.sink.write({ layer: 'job', startedAt: this.#options.now(), event, ...facts })
   }
 
+  /** Writes a line that is no flow's. */
+  write(event: Omit<FlowEvent, 'startedAt'>): void {
+    this.sink.write({ ...event, startedAt: this.#options.now() })
+  }
+
+  /** Writes what somebody who looks at the job has found. */
+  alarm({ kind, note, subject, ...place }: Alarm): void {
+    const event = kind === 'canary' ? 'canary' : 'anomaly'
+    const details = { kind, note, ...(subject === undefined ? {} : { subject }) }
+    const { process, ...where } = place
+    const by = process === undefined ? {} : { process }
+    this.sink.write({ layer: 'job', startedAt: this.#options.now(), event, ...where, ...by, details })
+  }
+
   /** Writes that another policy is in force from here on, and follows what it says of a failing log. */
   policyChanged(
     { mode, onLogFailure, digest: policy }: Pick<Policy, 'mode' | 'onLogFailure' | 'digest'>,
@@ -197,6 +211,11 @@ export class JobRecord implements AsyncDisposable {
       const message = cause instanceof Error ? cause.message : String(cause)
       return { state: 'broken', lines: this.#log.lines, lost, message }
     }
+  }
+
+  /** Writes a file beside the log; what went wrong goes to `onTrouble`. */
+  writeArtifact(name: string, text: string): Promise<void> {
+    return this.#writeReport(name, text)
   }
 
   async #writeReport(name: string, text: string): Promise<void> {

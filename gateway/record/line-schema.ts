@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { errorText } from './error-text.ts'
-import { degradationText, fileEventText, findingText, layerText, reasonSet, verdictText } from './vocabulary.ts'
+import { alarmText, degradationText, fileEventText, findingText, layerText, reasonSet, verdictText } from './vocabulary.ts'
 
 // The log's one schema: `report` reads with it, docs/log.schema.json is rendered from it.
 
@@ -133,9 +133,22 @@ const jobLines = [
   }),
   z.strictObject({
     ...job,
-    event: z.enum(['checkpoint', 'canary']),
+    event: z.literal('checkpoint'),
     error: error.exactOptional(),
     details: z.strictObject({ note: text(512) }).exactOptional(),
+    prev,
+  }),
+  z.strictObject({
+    ...job,
+    host: text(255).describe('the host it is about').exactOptional(),
+    port: count.max(65_535).exactOptional(),
+    process: processSchema.exactOptional(),
+    event: z.enum(['anomaly', 'canary']),
+    details: z.strictObject({
+      kind: z.enum(oneOf(alarmText)),
+      note: text(512).describe('what happened, and what to do'),
+      subject: text(512).describe('a package, a file: what it is about, where that is no host').exactOptional(),
+    }),
     prev,
   }),
   z.strictObject({

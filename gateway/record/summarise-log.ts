@@ -23,7 +23,7 @@ export async function summariseLog(path: string, signal: AbortSignal): Promise<S
     const line = parseLine(bytes, number)
     summary ??= new JobSummary(printable(line.job, longestJob))
     summary.write(eventOf(line))
-    if (line.layer === 'job' && line.event === 'anomaly') lost += line.details.lost ?? 0
+    if (line.layer === 'job' && line.event === 'anomaly' && 'lost' in line.details) lost += line.details.lost ?? 0
   })
   return (summary ?? new JobSummary('unknown')).summary(logState(chain, lost))
 }

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts'
 import type { DenyReason } from '../policy/decision.ts'
 import type { Mode } from '../policy/policy.ts'
-import type { Finding, Verdict } from './event.ts'
+import type { AlarmKind, Finding, Verdict } from './event.ts'
 import type { Degradation } from './vocabulary.ts'
 
 /** `summary.json`: docs/report.md says what each part means. Every list is bounded; `omitted` counts what did not fit. */
@@ -87,7 +87,10 @@ export interface UnseenRow {
 }
 
 export interface FindingRow {
-  readonly kind: Finding | 'client-refused-ca' | 'metadata-access' | 'canary'
+  readonly kind: Finding | AlarmKind | 'client-refused-ca' | 'metadata-access'
+  /** An alarm's own sentence, and what it is about. */
+  readonly note?: string
+  readonly subject?: string
   readonly host?: string
   readonly count: number
   readonly firstAt: string

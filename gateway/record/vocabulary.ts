@@ -1,5 +1,5 @@
 import type { Reason } from '../policy/decision.ts'
-import type { FileEvent, Finding, JobEvent, Layer, Verdict } from './event.ts'
+import type { AlarmKind, FileEvent, Finding, JobEvent, Layer, Verdict } from './event.ts'
 
 // The closed sets of the log, each member with what a report says of it. The records are complete by type: a new
 // member breaks the build here, then the schema, then the documents' tests.
@@ -51,7 +51,7 @@ export const jobEventText: Readonly<Record<JobEvent, string>> = {
   'policy-changed': 'another policy is in force from here on',
   checkpoint: 'a checkpoint of the job',
   selftest: 'the job says that it begins or ends a self-test of the wall',
-  anomaly: 'the protection was degraded',
+  anomaly: 'the protection was degraded, or somebody who looks at the job found something',
   canary: 'a planted credential was used',
   sealed: 'the log ends here',
 }
@@ -69,6 +69,26 @@ export const findingText: Readonly<Record<Finding, string>> = {
   'dns-budget': 'many different names were asked under one domain, as a DNS tunnel does',
   'exfiltration-attempt': 'names that look like data carried out in DNS',
   'inspection-bypassed': 'passed unopened from here on, as the client does not trust our certificate authority',
+}
+
+/** What those who look at the job find: `details.kind` of an anomaly or of a canary's line. */
+export const alarmText: Readonly<Record<AlarmKind, string>> = {
+  'new-host': 'a host that the baseline does not know',
+  'new-process': 'a known host, asked by a program that did not ask it before',
+  'new-method': 'a known host and program, with methods that were not used before',
+  'new-upload': 'an upload to a host that was only read from before',
+  'near-host': 'a new host whose name is nearly that of a known one',
+  'dependency-confusion': 'a package of your own, asked of a registry that is not yours',
+  'denied-package': 'a package that the policy denies',
+  'package-too-young': 'a package version that was published too recently',
+  'digest-mismatch': 'a package that is not what its registry says it is',
+  'install-script': 'the network was used by the install script of a package',
+  'token-abroad': 'a token was sent to a host that is not its home',
+  'token-unpinned': 'a token was used that is not one of the job',
+  'source-changed': 'a source file was changed while the job ran',
+  'not-in-source': 'a source archive holds what its commit does not',
+  unwatched: 'changes of files may have gone unseen for a while',
+  canary: 'a planted credential was used',
 }
 
 /** What degrades the protection: `details.kind` of an anomaly, the `reason` of the enforcing gauge. */

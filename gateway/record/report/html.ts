@@ -143,7 +143,7 @@ ${lines}</pre>
 function findings(summary: Summary): Markup {
   const rows = summary.findings.map(row => [
     row.host === undefined ? '' : markup`<code>${row.host}</code>`,
-    [findingMeaning(row.kind), ...findingRemedies(row)].join(', '),
+    [findingMeaning(row), ...findingRemedies(row)].join(', '),
     plural(row.count, 'time'),
     row.process === undefined ? '' : markup`<code>${row.process}</code>`,
   ])

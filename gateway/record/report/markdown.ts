@@ -81,7 +81,7 @@ function findings(summary: Summary): string[] {
   const { shown, more } = first(summary.findings, limit)
   const lines = shown.map(row => {
     const by = row.process === undefined ? '' : `, by ${code(row.process)}`
-    const facts = `${findingMeaning(row.kind)} (${plural(row.count, 'time')}${by})`
+    const facts = `${findingMeaning(row)} (${plural(row.count, 'time')}${by})`
     const told = [facts, ...findingRemedies(row).map(plain)].join(', ')
     return `- ${row.host === undefined ? '' : `${code(row.host)}: `}${told}`
   })

@@ -128,7 +128,7 @@ function findings(summary: Summary, { paint, width, rows = limit }: Terminal): s
   const { shown, more } = first(summary.findings, rows)
   if (shown.length === 0) return []
   const lines = shown.flatMap(row => [
-    `  ${paint('warn', '!')} ${clip(`${row.host ?? ''} ${findingMeaning(row.kind)}`.trim(), width - 4)}`,
+    `  ${paint('warn', '!')} ${clip(`${row.subject ?? row.host ?? ''} ${findingMeaning(row)}`.trim(), width - 4)}`,
     ...findingRemedies(row).map(remedy => `      ${clip(remedy, width - 6)}`),
     paint(
       'dim',

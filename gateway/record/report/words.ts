@@ -1,7 +1,7 @@
 import type { LogState, ReachedRow, RefusedRow, Summary } from '../summary-shape.ts'
 import type { FindingRow } from '../summary-shape.ts'
 import { explainReason } from '../../policy/explain.ts'
-import { findingText } from '../vocabulary.ts'
+import { alarmText, findingText } from '../vocabulary.ts'
 
 // The phrases that every format shares.
 
@@ -75,12 +75,11 @@ export function why(row: RefusedRow): string {
 const otherFindings = {
   'client-refused-ca': 'a client does not trust our certificate authority',
   'metadata-access': "the machine's metadata service was tried, which hands out credentials",
-  canary: 'a planted credential was used',
 } as const
 
-/** What a finding means. */
-export function findingMeaning(kind: FindingRow['kind']): string {
-  return { ...findingText, ...otherFindings }[kind]
+/** What a finding means; an alarm says it itself. */
+export function findingMeaning({ kind, note }: Pick<FindingRow, 'kind' | 'note'>): string {
+  return note ?? { ...findingText, ...alarmText, ...otherFindings }[kind]
 }
 
 /** What a reader may do about a finding, one way each; each fits a line of a narrow terminal but for a long name. */

@@ -1,0 +1,71 @@
+import type { FlowEvent } from '../record/event.ts'
+import { isObjection, type Insight, type Objection, type RequestLook, type SeenRequest } from './insight.ts'
+
+/** Several who look, as one; undefined when nobody does. Each sees everything; the first objection counts. */
+export function combine(all: readonly Insight[]): Insight | undefined {
+  if (all.length <= 1) return all[0]
+  return {
+    question: question => firstOf(all, one => one.question?.(question)),
+    connection: connection => firstOf(all, one => one.connection?.(connection)),
+    request: request => requestLooks(all, request),
+  }
+}
+
+function firstOf<One, Said>(all: readonly One[], ask: (one: One) => Said | undefined): Said | undefined {
+  let said: Said | undefined
+  // All are asked: who objects does not keep the others from seeing.
+  for (const one of all) {
+    const own = ask(one)
+    said ??= own
+  }
+  return said
+}
+
+function requestLooks(all: readonly Insight[], request: SeenRequest): RequestLook | undefined {
+  const looks = all.map(one => one.request?.(request)).filter(look => look !== undefined)
+  const [first, ...others] = looks
+  return first === undefined || others.length === 0 ? first : new Looks(looks)
+}
+
+/** The looks of several at one exchange. */
+class Looks implements RequestLook {
+  readonly objection: Objection | undefined
+  readonly note: Partial<FlowEvent> | undefined
+  readonly #looks: readonly RequestLook[]
+
+  constructor(looks: readonly RequestLook[]) {
+    this.#looks = looks
+    this.objection = firstOf(looks, look => look.objection)
+    this.note = merged(looks.map(look => look.note))
+  }
+
+  sending(part: Buffer): Objection | undefined {
+    return firstOf(this.#looks, look => look.sending?.(part))
+  }
+
+  answered(...answer: Parameters<NonNullable<RequestLook['answered']>>): Objection | undefined {
+    return firstOf(this.#looks, look => look.answered?.(...answer))
+  }
+
+  receiving(part: Buffer): Objection | undefined {
+    return firstOf(this.#looks, look => look.receiving?.(part))
+  }
+
+  received(): Objection | Partial<FlowEvent> | undefined {
+    const said = this.#looks.map(look => look.received?.())
+    return said.find(isObjection) ?? merged(said.filter(one => !isObjection(one)))
+  }
+
+  ended(): Partial<FlowEvent> | undefined {
+    return merged(this.#looks.map(look => look.ended?.()))
+  }
+}
+
+/** Facts of several; the `details` of all are kept. */
+function merged(notes: readonly (Partial<FlowEvent> | undefined)[]): Partial<FlowEvent> | undefined {
+  const said = notes.filter(note => note !== undefined)
+  if (said.length <= 1) return said[0]
+  const details = Object.assign({}, ...said.map(({ details: own }) => own ?? {}))
+  const all: Partial<FlowEvent> = Object.assign({}, ...said)
+  return Object.keys(details).length === 0 ? all : { ...all, details }
+}

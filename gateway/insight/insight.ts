@@ -1,0 +1,93 @@
+import type { Port } from '../net/port.ts'
+import type { DenyReason, Host } from '../policy/decision.ts'
+import type { FlowEvent, ProcessInfo, Verdict } from '../record/event.ts'
+
+/**
+ * Why something that the policy's rules let pass is refused all the same. In audit mode it is only observed. Nothing here
+ * can let pass what the rules refuse.
+ */
+export interface Objection {
+  readonly reason: DenyReason
+  /** What objects, as the log names rules: the policy key and what of it, e.g. `packages.deny[0] pkg:npm/evil`. */
+  readonly rule: string
+}
+
+/** The fields of a head, as sent. */
+export interface SeenFields {
+  /** The first value of a field, by its lower-case name, without surrounding white space; one character per octet. */
+  get(name: string): string | undefined
+  /** All fields in order: lower-case name, value. */
+  entries(): Iterable<readonly [name: string, value: string]>
+}
+
+/** A DNS question of the job. */
+export interface SeenQuestion {
+  /** Lower case, without the last dot; as sent where it is no host name. */
+  readonly name: string
+  /** RFC 1035 §3.2.2. */
+  readonly type: number
+  /** What the policy says of it. */
+  readonly verdict: Verdict
+}
+
+/** A connection that is about to be carried unread, or a UDP flow. */
+export interface SeenConnection {
+  readonly transport: 'tls' | 'tcp' | 'udp'
+  readonly host: Host
+  readonly port: Port
+  readonly flow: string
+  /** Undefined where it cannot be known, or is not known yet (UDP). */
+  readonly process: ProcessInfo | undefined
+}
+
+/** One request that the gateway can read: over TLS that ends here, or in plain HTTP. */
+export interface SeenRequest {
+  readonly scheme: 'https' | 'http' | 'wss' | 'ws'
+  readonly host: Host
+  readonly port: Port
+  readonly method: string
+  /** As sent, with query, one character per octet. Never to be logged: the query may hold secrets. */
+  readonly target: string
+  /** Normal form without query; undefined where it has none. */
+  readonly path: string | undefined
+  readonly fields: SeenFields
+  /** Of its connection, shared with its DNS answer. */
+  readonly flow: string
+  readonly process: ProcessInfo | undefined
+  /** What the policy's rules say of it; of a denied one nothing is sent, and no look is asked for more. */
+  readonly verdict: Verdict
+}
+
+/**
+ * What looks at one exchange. Methods are called synchronously, in the order below, and must not throw; bodies come as
+ * payload (chunked framing taken off, content codings as sent), in pieces that are only valid during the call. An
+ * objection ends the exchange: what was not passed on yet is not, and what follows never comes.
+ */
+export interface RequestLook {
+  /** The request is refused before anything of it is sent. */
+  readonly objection?: Objection | undefined
+  /** Facts for its line in the log: `token`, `details`. */
+  readonly note?: Partial<FlowEvent> | undefined
+  /** A piece of the request's body, before it is sent. */
+  sending?(part: Buffer): Objection | undefined
+  /** The final answer's head, before the client sees it. */
+  answered?(status: number, fields: SeenFields): Objection | undefined
+  /** A piece of the answer's body, before the client sees it. */
+  receiving?(part: Buffer): Objection | undefined
+  /** The answer's body is whole; its last piece has not been passed on, so that an objection leaves it cut short. */
+  received?(): Objection | Partial<FlowEvent> | undefined
+  /** The exchange is over, however it ended; called once, before its line is written. */
+  ended?(): Partial<FlowEvent> | undefined
+}
+
+/** Looks at what one job does. All of it is optional; nothing is paid for what is not there. */
+export interface Insight {
+  question?(question: SeenQuestion): Objection | undefined
+  connection?(connection: SeenConnection): Objection | undefined
+  request?(request: SeenRequest): RequestLook | undefined
+}
+
+/** Tells an objection from facts. */
+export function isObjection(said: Objection | Partial<FlowEvent> | undefined): said is Objection {
+  return said !== undefined && 'reason' in said && 'rule' in said && !('verdict' in said)
+}
