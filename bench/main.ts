@@ -6,6 +6,7 @@ import { bulk } from './cases/bulk.ts'
 import type { Bench, Case } from './cases/case.ts'
 import { dns } from './cases/dns.ts'
 import { firstContact } from './cases/first-contact.ts'
+import { jobs } from './cases/jobs.ts'
 import { memory } from './cases/memory.ts'
 import { policy } from './cases/policy.ts'
 import { record } from './cases/record.ts'
@@ -23,7 +24,19 @@ import { noise } from './rig/measure.ts'
 import { openRig, type Rig } from './rig/rig.ts'
 
 /** What takes longest comes last. */
-const cases: readonly Case[] = [keepAlive, streams, handshakes, bulk, firstContact, dns, start, policy, record, memory]
+const cases: readonly Case[] = [
+  keepAlive,
+  streams,
+  handshakes,
+  bulk,
+  firstContact,
+  dns,
+  start,
+  policy,
+  record,
+  jobs,
+  memory,
+]
 const document = fileURLToPath(new URL('../docs/performance.md', import.meta.url))
 
 /** Aborted by Ctrl-C: what was measured so far is shown, and nothing is written. */

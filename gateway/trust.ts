@@ -24,11 +24,13 @@ export async function openTrust(
   options: {
     readonly environment: OuterEnvironment
     readonly extraCa: readonly string[]
+    /** Variables that the job gets besides. */
+    readonly added?: Readonly<Record<string, string>>
     readonly onWarning: (text: string) => void
   },
 ): Promise<JobTrust> {
-  const { environment, extraCa } = options
-  const sources = { authority, environment, extraCa, mountedAt: seenAt, systemRoots: await readSystemRoots() }
+  const { environment, extraCa, added = {} } = options
+  const sources = { authority, environment, extraCa, added, mountedAt: seenAt, systemRoots: await readSystemRoots() }
   const { warnings, roots, ...written } = await writeTrust(folder, sources)
   for (const warning of warnings) options.onWarning(warning)
   return { environment: written.environment, roots }

@@ -72,6 +72,17 @@ const tables: readonly Table[] = [
     columns: [column('wire proved', 'start.proved'), column('command runs', 'start.command')],
   },
   {
+    title: 'Many jobs on one gateway',
+    note: '`tidegate serve`: from the start of `sidecar-init link` until the wire is proved, ms; resident MiB without a job and with 20 at rest, and the CPU ms a second those use.',
+    columns: [
+      column('wire, p50', 'jobs.p50'),
+      column('p99', 'jobs.p99'),
+      column('no job', 'jobs.empty'),
+      column('20 jobs', 'jobs.held'),
+      column('CPU', 'jobs.cpu'),
+    ],
+  },
+  {
     title: 'Decisions and the record',
     note: 'Nanoseconds: a decision of the slowest kind, by the number of rules; a line of the record, from flow to file.',
     columns: [

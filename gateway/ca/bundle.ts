@@ -22,6 +22,8 @@ export interface TrustSources {
   readonly authority: Authority
   /** The environment the job would have had; bundles it names are merged. */
   readonly environment: OuterEnvironment
+  /** Variables that the job gets besides. */
+  readonly added?: Readonly<Record<string, string>>
   /** PEM files of the policy's `tls.extraCa`. */
   readonly extraCa: readonly string[]
   /** Where the job sees the directory, when that is not where we write it. */
@@ -66,6 +68,7 @@ export async function writeTrust(directory: string, sources: TrustSources): Prom
       more.length > 0,
     ),
     ...settings.variables,
+    ...sources.added,
   }
 
   try {

@@ -34,38 +34,3 @@ export interface InsightSettings {
   /** What is not in the baseline (`run --lock`). */
   readonly anomalies?: 'report' | 'deny'
 }
-
-/** What both ask for: a job's policy can add to what the platform looks at, and take nothing away. */
-export function narrowInsight(platform: InsightSettings, job: InsightSettings): InsightSettings {
-  const { integrity, packages } = platform
-  return {
-    ...job,
-    ...platform,
-    ...(integrity !== undefined && job.integrity !== undefined
-      ? { integrity: { ...integrity, onChange: sterner(integrity.onChange, job.integrity.onChange) } }
-      : {}),
-    ...(packages !== undefined && job.packages !== undefined ? { packages: joined(packages, job.packages) } : {}),
-    ...(platform.tokens !== undefined && job.tokens !== undefined
-      ? { tokens: { pin: platform.tokens.pin || job.tokens.pin } }
-      : {}),
-    ...(platform.canaries === true || job.canaries === true ? { canaries: true } : {}),
-    ...(platform.anomalies === 'deny' || job.anomalies === 'deny' ? { anomalies: 'deny' as const } : {}),
-  }
-}
-
-type Packages = NonNullable<InsightSettings['packages']>
-
-function joined(a: Packages, b: Packages): Packages {
-  const ages = [a.minimumAgeDays, b.minimumAgeDays].filter(age => age !== undefined)
-  return {
-    internal: [...a.internal, ...b.internal],
-    deny: [...a.deny, ...b.deny],
-    osv: [...a.osv, ...b.osv],
-    ...(ages.length === 0 ? {} : { minimumAgeDays: Math.max(...ages) }),
-    installScripts: a.installScripts === 'deny' || b.installScripts === 'deny' ? 'deny' : 'report',
-  }
-}
-
-function sterner(a: 'report' | 'fail', b: 'report' | 'fail'): 'report' | 'fail' {
-  return a === 'fail' || b === 'fail' ? 'fail' : 'report'
-}

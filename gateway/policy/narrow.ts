@@ -1,5 +1,4 @@
 import { assemble, sha256 } from './layers.ts'
-import { narrowInsight } from './insight.ts'
 import type { Inspect, Policy } from './policy.ts'
 
 /**
@@ -12,7 +11,7 @@ import type { Inspect, Policy } from './policy.ts'
  * - `maxRequestBytes`: the smaller. Inspection: whatever either wants to read is read.
  * - `private`: a range must be open in both. `onLogFailure`: `deny` if either says so.
  * - What a job does not say (`private`, `tls.inspect`, `onLogFailure`) stays as the platform has it.
- * - What is looked at beside the flows (`integrity`, `packages` …): what either asks for.
+ * - `integrity`, `packages`, `tokens`, `canaries`, `anomalies`: the platform's alone; they read files and begin with the job.
  * - `extraCa`: the platform's alone; whom the gateway trusts is not the job's to say.
  */
 export function narrow(platform: Policy, job: Policy): Policy {
@@ -26,7 +25,7 @@ export function narrow(platform: Policy, job: Policy): Policy {
     {
       tls: { ...platform.tls, inspect: stricter(platform.tls.inspect, inspect) },
       onLogFailure: platform.onLogFailure === 'deny' ? 'deny' : onLogFailure,
-      insight: narrowInsight(platform.insight, job.insight),
+      insight: platform.insight,
       unsaid: [],
       digest: sha256(`${platform.digest} narrowed by ${job.digest} (${inspect}, ${onLogFailure})`),
     },
@@ -52,6 +51,11 @@ export function withoutEffect(platform: Policy, job: Policy): readonly string[] 
     said.push('mode: block holds for the rules of the platform too, which were only audited until now')
   if (job.tls.extraCa.length > 0)
     said.push('tls.extraCa has no effect: whom the gateway trusts is for the platform to say')
+  const looks = Object.keys(job.insight)
+  if (looks.length > 0)
+    said.push(
+      `${looks.join(', ')}: no effect, as what is looked at beside the flows is for the platform to say, before the job starts`,
+    )
   if (job.onLogFailure === 'allow' && platform.onLogFailure === 'deny')
     said.push('onLogFailure: allow has no effect, as the platform says deny')
   return said

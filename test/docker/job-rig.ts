@@ -95,8 +95,14 @@ export function openJobRig(lab: Lab, engine: Engine, name: string, files: Projec
     },
     async settled(...wanted) {
       for (const deadline = Date.now() + patienceMs; ; await delay(50)) {
-        const state = await rig.state()
-        if (wanted.some(each => isDeepStrictEqual(each, state)) || Date.now() > deadline) return state
+        const isLast = Date.now() > deadline
+        try {
+          const state = await rig.state()
+          if (isLast || wanted.some(each => isDeepStrictEqual(each, state))) return state
+        } catch (cause) {
+          // A container that restarts has no process, or one that is gone before it was asked.
+          if (isLast) throw cause
+        }
       }
     },
     async fetch(url) {
