@@ -130,7 +130,8 @@ export class Responder {
     window.pending -= 1
     // Not there any more: the server was stopped, and the question written, in the meantime.
     if (!this.#waiting.delete(question)) return undefined
-    const isCurrent = window.policy === questions.job.policy
+    // What was refused stays refused, for the reason it was: it may be what closed the network.
+    const isCurrent = window.policy === questions.job.policy || window.step.judgement.verdict === 'deny'
     return isCurrent ? this.#finish(question, done, found) : this.#finishAnew(question, done, found)
   }
 
@@ -148,6 +149,7 @@ export class Responder {
     const { judgement } = window.step
     const said = factsOf(query, performed, judgement)
     const flow = questions.flowOf(window, said, process)
+    questions.job.insight?.asker?.({ name: query.name, flow, process })
     const outcome = settle(performed, questions.job, flow)
     const reply = renderReply(query, outcome, replyLimit(peer.transport, query.edns))
 

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import type { HttpContext } from '../http/context.ts'
 import { relayHttp2 } from '../http/h2-relay.ts'
 import { relayHttp1 } from '../http/relay.ts'
+import { objected } from '../insight/objected.ts'
 import type { Decision, Host } from '../policy/decision.ts'
 import type { FlowEvent } from '../record/event.ts'
 import type { Denied } from '../upstream/outside.ts'
@@ -34,7 +35,13 @@ export async function inspect(
   if (connection.signal.aborted) return recordAlone(connection, decision, 'CLIENT_ABORTED')
   if (contact instanceof GatewayError && mayPassUnread(connection) && clientMayKnowBetter(contact)) {
     const opening = { kind: 'tls', hello } as const
-    return carry(connection, { protocol: 'tls', decision, error: contact.code, opening, unread: Buffer.alloc(0) }, door)
+    const { job, host, port, flow } = connection
+    const process = await connection.process
+    const looked = objected(job, decision, { transport: 'tls', host, port, flow, process })
+    if (looked.verdict !== 'deny') {
+      const how = { protocol: 'tls', decision: looked, error: contact.code, opening, unread: Buffer.alloc(0) } as const
+      return carry(connection, how, door)
+    }
   }
   const refusal = 'alpn' in contact ? undefined : contact
   const alpn = 'alpn' in contact ? mirrored(hello, contact.alpn) : preferredAlpn(hello)

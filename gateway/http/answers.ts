@@ -4,6 +4,7 @@ import type { Conversation } from './conversation.ts'
 import type { Exchange } from './exchange.ts'
 import { refuseUnread } from './judge.ts'
 import type { LegOwner } from './leg-owner.ts'
+import { isOpaqueRefused } from './opaque.ts'
 import type { OriginLeg } from './origin-leg.ts'
 import { reachOrigin } from './reach-origin.ts'
 import { refuseAndClose } from './refuse-request.ts'
@@ -86,10 +87,9 @@ function refuseDns(it: Conversation): boolean {
   return false
 }
 
+/** The connection ends with it: half an answer must not look like a whole one. */
 function refuseAnswer(it: Conversation, denied: Denied): void {
-  if (it.exchange === undefined) return
-  // What is half an answer must not look like a whole one, and nothing that follows is to be read as the next request.
-  refuseAndClose(it, it.exchange, denied)
+  if (it.exchange !== undefined) refuseAndClose(it, it.exchange, denied)
 }
 
 function upgraded(it: Conversation): void {
@@ -103,6 +103,7 @@ function spliceClient(it: Conversation): void {
   const { exchange, held } = it
   if (held.length === 0 || exchange === undefined) return
   const early = held.take()
+  if (isOpaqueRefused(it, early)) return
   exchange.flow.sent += early.length
   it.origin.leg?.write(early, false)
   resumeClient(it)

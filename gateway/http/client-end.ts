@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { Sender } from './sender.ts'
 
 /** A client that is still sending gets this long to read the last answer, in milliseconds. */
@@ -56,8 +57,10 @@ export class ClientEnd {
    * the end of the connection marks it, nothing but a broken connection does.
    */
   truncate(endsByClose: boolean): void {
-    if (endsByClose) this.#socket.destroy()
-    else this.#socket.destroySoon()
+    if (!endsByClose) this.#socket.destroySoon()
+    // TLS has an end of its own, and it stays away; on plain TCP only a reset is not the end.
+    else if (this.#socket instanceof TLSSocket) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 
   /** The origin has finished; the client may still send. */

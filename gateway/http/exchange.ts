@@ -30,7 +30,7 @@ export class Exchange {
   closeAfter: boolean
   /** The whole request as it was sent, while it may be sent again. */
   replay: Buffer | undefined
-  /** Something of an answer has reached the client. */
+  /** Something of the answer has reached the client; interim answers aside. */
   answered = false
   /** Only the end of the connection marks the end of the answer. */
   endsByClose = false
@@ -130,6 +130,7 @@ export class Exchange {
     if (status !== undefined) this.flow.note({ status })
     if (cause instanceof GatewayError)
       return cause.code === 'JOB_LIMIT' ? this.flow.note(overLimit) : this.noteError(cause.code)
+    this.look?.refused()
     if (this.isCut) return this.flow.note(policyChanged(cause))
     const { reason, rule } = cause
     const { literal } = this.#context

@@ -9,6 +9,7 @@ import type { H2Request, RawFields } from './h2-fields.ts'
 import type { ExchangeLook } from './look.ts'
 import { bodyLimit, refuse, type Judged } from './judge.ts'
 import type { RefusedRequest } from './refusal.ts'
+import { fieldsOfStream } from './seen-fields.ts'
 
 const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -34,6 +35,8 @@ export class H2Exchange {
   #judged: Judged
   /** Bytes of body that may be sent. */
   #maxRequestBytes: number
+  /** Bytes that the answer's body says it has; undefined where nobody looks. */
+  #answerBytes: number | undefined
   /** It was under way when the policy changed, and the new one refuses it. */
   #isCut = false
 
@@ -77,11 +80,27 @@ export class H2Exchange {
     return this.flow.sent > this.#maxRequestBytes ? this.#tooLarge(policy) : undefined
   }
 
+  /** Takes the head of the answer; the denial when it may not be passed on. `isWhole`: there is no body. */
+  answer(status: number, fields: RawFields, isWhole: boolean): Denied | undefined {
+    const { look } = this
+    if (look === undefined) return undefined
+    const seen = fieldsOfStream(fields)
+    const length = seen.get('content-length')
+    this.#answerBytes = length === undefined ? undefined : Number(length)
+    return look.answered(status, () => seen) ?? (isWhole ? look.received(this.flow) : undefined)
+  }
+
   /** Takes a part of the answer's body; the denial when it may not be passed on. */
   receive(piece: Buffer): Denied | undefined {
     this.flow.received += piece.length
     this.look?.receiving(piece)
-    return this.look?.denied
+    // A client that counts does not wait for the end of the stream: the last piece is its end.
+    return this.flow.received === this.#answerBytes ? this.received() : this.look?.denied
+  }
+
+  /** The answer's body is whole; the denial when its end may not be passed on. */
+  received(): Denied | undefined {
+    return this.look?.received(this.flow)
   }
 
   /** The record is complete: writes it. */
@@ -104,6 +123,7 @@ export class H2Exchange {
   noteRefused(cause: Denied | GatewayError): void {
     if (cause instanceof GatewayError)
       return this.flow.note(cause.code === 'JOB_LIMIT' ? overLimit : { error: cause.code })
+    this.look?.refused()
     const { verdict, reason, rule } = cause
     this.flow.note(this.#isCut ? policyChanged(cause) : { verdict, reason, ...(rule === null ? {} : { rule }) })
   }

@@ -10,7 +10,6 @@ import { fieldObject, isDnsAnswer, requestFields, responseFields, type H2Request
 import type { OriginSession, OriginSessions } from './h2-origin.ts'
 import { mayCarryDns, refuse, type Judged } from './judge.ts'
 import { leadsNowhere } from './recheck.ts'
-import { fieldsOfStream } from './seen-fields.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const { NGHTTP2_FLAG_END_STREAM } = constants
@@ -159,9 +158,7 @@ export class H2Stream {
     this.#answered = true
     if (isDnsAnswer(raw) && this.#refusesDns()) return origin.close(NGHTTP2_CANCEL)
     const endStream = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
-    const { look, flow } = this.#exchange
-    const answered = look?.answered(headers[':status'] ?? 0, () => fieldsOfStream(raw))
-    const objection = answered ?? (endStream ? look?.received(flow) : undefined)
+    const objection = this.#exchange.answer(headers[':status'] ?? 0, raw, endStream)
     if (objection !== undefined) return this.#cut(objection)
     const options = { endStream, waitForTrailers: !endStream, sendDate: false }
     try {
@@ -182,7 +179,7 @@ export class H2Stream {
       },
       trailers: () => this.#responseTrailers,
       ended: () => {
-        const denied = look?.received(flow)
+        const denied = this.#exchange.received()
         if (denied !== undefined) this.#cut(denied)
         this.#finished = true
         return denied === undefined

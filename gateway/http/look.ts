@@ -38,12 +38,14 @@ export function lookAt(context: HttpContext, facts: RequestFacts, judged: Judged
   return { judged: narrowed, look: new ExchangeLook(look, context) }
 }
 
-/** What somebody's look at an exchange has brought so far. */
+/** What somebody's look at an exchange has brought so far. After an objection that is obeyed nothing more is shown. */
 export class ExchangeLook {
   readonly #look: RequestLook
   readonly #context: HttpContext
   #denied: Denied | undefined
+  /** What block mode would have refused, unless something else refuses it after all. */
   #observed: Partial<FlowEvent> | undefined
+  #isWhole = false
   #isOver = false
 
   constructor(look: RequestLook, context: HttpContext) {
@@ -61,21 +63,33 @@ export class ExchangeLook {
     return this.#look.note
   }
 
-  readonly sending = (part: Buffer): void => this.#take(this.#look.sending?.(part))
+  readonly sending = (part: Buffer): void => {
+    if (this.#denied === undefined) this.#take(this.#look.sending?.(part))
+  }
 
-  readonly receiving = (part: Buffer): void => this.#take(this.#look.receiving?.(part))
+  readonly receiving = (part: Buffer): void => {
+    if (this.#denied === undefined) this.#take(this.#look.receiving?.(part))
+  }
 
   answered(status: number, fields: () => SeenFields): Denied | undefined {
-    if (this.#look.answered !== undefined) this.#take(this.#look.answered(status, fields()))
+    const isShown = this.#denied === undefined && this.#look.answered !== undefined
+    if (isShown) this.#take(this.#look.answered?.(status, fields()))
     return this.#denied
   }
 
-  /** The answer's body is whole, and its last piece has not been passed on. */
+  /** The answer's body is whole, and its end has not been passed on. Told once. */
   received(flow: OpenFlow): Denied | undefined {
+    if (this.#isWhole || this.#denied !== undefined) return this.#denied
+    this.#isWhole = true
     const said = this.#look.received?.()
     if (isObjection(said)) this.#take(said)
     else if (said !== undefined) flow.note(said)
     return this.#denied
+  }
+
+  /** It was refused, by whomever: that is the last word on it. */
+  refused(): void {
+    this.#observed = undefined
   }
 
   /** The exchange is over: adds to its record what is known in the end. */

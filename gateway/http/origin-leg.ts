@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { ErrorCode } from '../errors.ts'
 import type { UpstreamConnection } from '../upstream/pool.ts'
 import { type HttpLimits, maxInterim } from './context.ts'
-import { withoutCuts } from './cut.ts'
+import { type Cut, withoutCuts } from './cut.ts'
 import type { Exchange } from './exchange.ts'
 import { BodyFrame } from './framing.ts'
 import { readResponseHead, type ResponseHead } from './head.ts'
@@ -153,33 +153,35 @@ export class OriginLeg {
     this.#closes = head.close || (head.minor === 0 && !head.keepAlive) || kind === 'until-close'
     this.#frame.begin(kind, head.contentLength, look?.receiving)
     this.#state = 'body'
-    const end = this.#frame.take(data, head.end)
-    if (this.#isObjectedTo(this.#frame.done)) return
-    this.#deliver(withoutCuts(data, this.#frame.broken ? data.length : end, head.cuts), false)
-    if (this.#frame.broken) return this.#loseTrack()
-    if (this.#frame.done) this.#finish(end === data.length)
+    this.#pass(data, this.#frame.take(data, head.end), false, head.cuts)
   }
 
   #readBody(bytes: Buffer): void {
-    const end = this.#frame.take(bytes, 0)
-    if (this.#isObjectedTo(this.#frame.done)) return
-    if (this.#frame.broken) return this.#loseTrack(bytes)
-    this.#deliver(end === bytes.length ? bytes : bytes.subarray(0, end), true)
-    if (this.#frame.done) this.#finish(end === bytes.length)
+    this.#pass(bytes, this.#frame.take(bytes, 0), true)
   }
 
-  /** The answer is refused for what its body holds; what has just been read is not passed on. */
+  /** Passes on what has just been read, up to `end`; all of it where the end of the answer cannot be found. */
+  #pass(bytes: Buffer, end: number, isBulk: boolean, cuts?: readonly Cut[]): void {
+    const { broken, done } = this.#frame
+    if (broken) this.#exchange?.look?.receiving(bytes.subarray(end))
+    if (this.#isObjectedTo(done)) return
+    if (broken) this.#loseTrack()
+    this.#deliver(withoutCuts(bytes, broken ? bytes.length : end, cuts), isBulk)
+    if (done) this.#finish(end === bytes.length)
+  }
+
+  /** The answer is refused for what its body holds: what has just been read is not passed on. */
   #isObjectedTo(isWhole: boolean): boolean {
-    const { look, flow } = this.#exchange ?? {}
-    if (look === undefined || flow === undefined) return false
-    const denied = look.denied ?? (isWhole ? look.received(flow) : undefined)
+    const exchange = this.#exchange
+    const denied = exchange?.look?.denied ?? (isWhole ? exchange?.look?.received(exchange.flow) : undefined)
     if (denied !== undefined) this.#owner.refuseAnswer(denied)
     return denied !== undefined
   }
 
   #deliver(bytes: Buffer, isBulk: boolean): void {
     if (this.#exchange !== undefined) {
-      this.#exchange.answered = true
+      // After an interim answer there can still be another than the origin's.
+      this.#exchange.answered = this.#state !== 'head'
       this.#exchange.flow.received += bytes.length
     }
     if (!this.#owner.deliver(bytes, isBulk)) this.#socket.pause()
@@ -202,18 +204,17 @@ export class OriginLeg {
   }
 
   /**
-   * The end of an answer that the client is already reading cannot be found (old servers pad chunk sizes, for one).
-   * The client may know better: it gets everything, and the connection carries nothing after it.
+   * The end of an answer that the client is already reading cannot be found (old servers pad chunk sizes, for one). It
+   * may know better: it gets everything, who looks is shown it as it is, and the connection carries nothing after it.
    */
-  #loseTrack(bytes?: Buffer): void {
+  #loseTrack(): void {
     const exchange = this.#exchange
     if (exchange === undefined) return
     exchange.noteError('UPSTREAM_PROTOCOL')
     exchange.endsByClose = true
     exchange.isUnbounded = true
     this.#closes = true
-    this.#frame.begin('until-close', -1)
-    if (bytes !== undefined) this.#deliver(bytes, true)
+    this.#frame.begin('until-close', -1, exchange.look?.receiving)
   }
 
   #lose(code: ErrorCode): void {
@@ -226,8 +227,8 @@ export class OriginLeg {
   readonly #onEnd = (): void => {
     switch (this.#state) {
       case 'body':
-        if (this.#frame.kind === 'until-close') return this.#isObjectedTo(true) ? undefined : this.#finish(true)
-        return this.#lose('UPSTREAM_TRUNCATED')
+        if (this.#frame.kind !== 'until-close') return this.#lose('UPSTREAM_TRUNCATED')
+        return this.#isObjectedTo(this.#exchange?.isUnbounded !== true) ? undefined : this.#finish(true)
       case 'head':
         return this.#lose('UPSTREAM_TRUNCATED')
       case 'idle':
@@ -242,8 +243,7 @@ export class OriginLeg {
   readonly #onClose = (): void => {
     // Both sides of a tunnel have said goodbye.
     if (this.#state === 'spliced' && this.#socket.readableEnded) return
-    const wasIdle = this.#state === 'idle'
-    if (!wasIdle) return this.#lose('UPSTREAM_TRUNCATED')
+    if (this.#state !== 'idle') return this.#lose('UPSTREAM_TRUNCATED')
     this.destroy()
     this.#owner.originIdleClosed()
   }

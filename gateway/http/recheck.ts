@@ -37,6 +37,11 @@ export function onPolicyChange(it: Conversation): void {
   if (denied === undefined) return
   exchange.isCut = true
   if (state !== 'spliced') return refuseAndClose(it, exchange, denied)
+  cutSpliced(it, exchange, denied)
+}
+
+/** Ends a connection of which both directions are opaque. */
+export function cutSpliced(it: Conversation, exchange: Exchange, denied: Denied): void {
   exchange.noteRefused(denied)
   it.origin.drop()
   it.state = 'closing'

@@ -6,6 +6,7 @@ import { Exchange } from './exchange.ts'
 import { readRequestHead, RequestHead } from './head.ts'
 import { judgeRequest, refuse, refuseUnread } from './judge.ts'
 import { lookAt } from './look.ts'
+import { isOpaqueRefused } from './opaque.ts'
 import type { OriginLeg } from './origin-leg.ts'
 import { reachOrigin } from './reach-origin.ts'
 import { faultCause, malformed, refuseAndClose, refuseRequest } from './refuse-request.ts'
@@ -20,7 +21,7 @@ export function onClientBytes(it: Conversation, bytes: Buffer): void {
     case 'body':
       return readBody(it, bytes)
     case 'spliced':
-      return send(it, bytes, true)
+      return isOpaqueRefused(it, bytes) ? undefined : send(it, bytes, true)
     case 'skip':
       return skipBody(it, bytes)
     case 'answer':

@@ -1,5 +1,8 @@
 import type { SeenFields } from '../insight/insight.ts'
 
+/** White space around a value (RFC 9110 §5.5); what `trim()` takes beside it are octets of the value. */
+const around = /^[ \t]+|[ \t]+$/g
+
 /** The fields of an HTTP/1 head that was found well-formed: read from its bytes, and only when somebody looks. */
 export function fieldsOfHead(bytes: Buffer, end: number): SeenFields {
   return new ListedFields(() => {
@@ -8,7 +11,7 @@ export function fieldsOfHead(bytes: Buffer, end: number): SeenFields {
       .filter(line => line !== '')
       .map(line => {
         const colon = line.indexOf(':')
-        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).replace(around, '')] as const
       })
   })
 }

@@ -4,10 +4,16 @@ import { isObjection, type Insight, type Objection, type RequestLook, type SeenR
 /** Several who look, as one; undefined when nobody does. Each sees everything; the first objection counts. */
 export function combine(all: readonly Insight[]): Insight | undefined {
   if (all.length <= 1) return all[0]
+  // What nobody looks at is left out: the data path then pays nothing for it.
   return {
-    question: question => firstOf(all, one => one.question?.(question)),
-    connection: connection => firstOf(all, one => one.connection?.(connection)),
-    request: request => requestLooks(all, request),
+    ...(all.some(one => one.question !== undefined) && {
+      question: question => firstOf(all, one => one.question?.(question)),
+    }),
+    ...(all.some(one => one.asker !== undefined) && { asker: asker => all.forEach(one => one.asker?.(asker)) }),
+    ...(all.some(one => one.connection !== undefined) && {
+      connection: connection => firstOf(all, one => one.connection?.(connection)),
+    }),
+    ...(all.some(one => one.request !== undefined) && { request: request => requestLooks(all, request) }),
   }
 }
 

@@ -12,7 +12,7 @@ export interface Objection {
   readonly rule: string
 }
 
-/** The fields of a head, as sent. */
+/** The fields of a head, as sent. To be read during the call that shows them. */
 export interface SeenFields {
   /** The first value of a field, by its lower-case name, without surrounding white space; one character per octet. */
   get(name: string): string | undefined
@@ -28,6 +28,15 @@ export interface SeenQuestion {
   readonly type: number
   /** What the policy says of it. */
   readonly verdict: Verdict
+}
+
+/** Who asked a question that is about to be answered; it was decided before that was known. */
+export interface SeenAsker {
+  readonly name: string
+  /** Of the answer's line. */
+  readonly flow: string
+  /** Undefined where it could not be found in time. */
+  readonly process: ProcessInfo | undefined
 }
 
 /** A connection that is about to be carried unread, or a UDP flow. */
@@ -54,27 +63,31 @@ export interface SeenRequest {
   /** Of its connection, shared with its DNS answer. */
   readonly flow: string
   readonly process: ProcessInfo | undefined
-  /** What the policy's rules say of it; of a denied one nothing is sent, and no look is asked for more. */
+  /** What the policy's rules say of it; of a denied one nothing is sent, and of its look only `ended` follows. */
   readonly verdict: Verdict
 }
 
 /**
  * What looks at one exchange. Methods are called synchronously, in the order below, and must not throw; bodies come as
  * payload (chunked framing taken off, content codings as sent), in pieces that are only valid during the call. An
- * objection ends the exchange: what was not passed on yet is not, and what follows never comes.
+ * objection ends the exchange: what was not passed on yet is not, and only `ended` follows. Trailers are not shown. After
+ * an upgrade (WebSocket) `sending` is shown what the client says, as it is on the wire, and nobody what the origin says.
  */
 export interface RequestLook {
   /** The request is refused before anything of it is sent. */
   readonly objection?: Objection | undefined
   /** Facts for its line in the log: `token`, `details`. */
   readonly note?: Partial<FlowEvent> | undefined
-  /** A piece of the request's body, before it is sent. */
+  /** A piece of the request's body, before it is sent; of a WebSocket, of what the client says over it, masked as it is. */
   sending?(part: Buffer): Objection | undefined
   /** The final answer's head, before the client sees it. */
   answered?(status: number, fields: SeenFields): Objection | undefined
   /** A piece of the answer's body, before the client sees it. */
   receiving?(part: Buffer): Objection | undefined
-  /** The answer's body is whole; its last piece has not been passed on, so that an objection leaves it cut short. */
+  /**
+   * The answer's body is whole. Its end has not been passed on: the last piece where the length is known, else the mark of
+   * the end; so an objection leaves it cut short. Never told of an answer that breaks off, or whose framing is broken.
+   */
   received?(): Objection | Partial<FlowEvent> | undefined
   /** The exchange is over, however it ended; called once, before its line is written. */
   ended?(): Partial<FlowEvent> | undefined
@@ -83,6 +96,8 @@ export interface RequestLook {
 /** Looks at what one job does. All of it is optional; nothing is paid for what is not there. */
 export interface Insight {
   question?(question: SeenQuestion): Objection | undefined
+  /** Told before each answer that is not a repetition of one just given. */
+  asker?(asker: SeenAsker): void
   connection?(connection: SeenConnection): Objection | undefined
   request?(request: SeenRequest): RequestLook | undefined
 }

@@ -10,6 +10,7 @@ export class PolicyInForce {
   #platform: Policy
   #narrowing: readonly Policy[] = []
   #current: Policy
+  #isClosed = false
   readonly #looking = new Set<() => void>()
 
   constructor(platform: Policy) {
@@ -33,8 +34,10 @@ export class PolicyInForce {
     this.#change()
   }
 
-  /** From now on nothing passes. */
+  /** From now on nothing passes. Nothing takes that back. */
   close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
     this.narrow(parsePolicy('version: 1\nmode: block\nallow: []\n', '(closed)', () => undefined))
   }
 

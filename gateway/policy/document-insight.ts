@@ -58,8 +58,9 @@ function readInternal(source: SourceFile, item: Node | null): readonly InternalP
     return []
   }
   const found = new Map(source.entries(item, 'an internal package', ['scope', 'from']).map(one => [one.key, one]))
-  const scope = source.text(found.get('scope')?.value ?? null, '`scope`', internalForm)
-  const from = source.text(found.get('from')?.value ?? null, '`from`', internalForm)
+  // What is missing has no place of its own.
+  const scope = source.text(found.get('scope')?.value ?? item, '`scope`', internalForm)
+  const from = source.text(found.get('from')?.value ?? item, '`from`', internalForm)
   if (scope === undefined || from === undefined) return []
   const host = parseHostname(from.text)
   if (host !== from.text) {

@@ -1,3 +1,4 @@
+import type { Insight } from '../../../gateway/insight/insight.ts'
 import type { Job, JobSocket } from '../../../gateway/jobs/job.ts'
 import { PolicyInForce } from '../../../gateway/jobs/policy-in-force.ts'
 import { openVirtualAddresses } from '../../../gateway/jobs/virtual-addresses.ts'
@@ -49,6 +50,8 @@ export class FakeJob implements Job {
   readonly names
   readonly asked: JobSocket[] = []
   readonly inForce: PolicyInForce
+  /** Who looks at it beside the policy. */
+  insight: Insight | undefined
   recordFailed = false
   /** Who `attribute()` says it is. */
   process: ProcessInfo | undefined | (() => Promise<ProcessInfo | undefined>)

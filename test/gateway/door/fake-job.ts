@@ -1,3 +1,4 @@
+import type { Insight } from '../../../gateway/insight/insight.ts'
 import type { Job, VirtualAddresses } from '../../../gateway/jobs/job.ts'
 import { type Address, parseAddress } from '../../../gateway/net/address.ts'
 import { type Hostname, parseHostname } from '../../../gateway/net/hostname.ts'
@@ -44,6 +45,8 @@ export class FakeJob implements Job {
   readonly sink = { write: (event: FlowEvent): void => void this.events.push(event) }
   readonly names = new FakeNames()
   readonly inForce: PolicyInForce
+  /** Who looks at it beside the policy. */
+  insight: Insight | undefined
   recordFailed = false
   /** Flows opened and not yet written. */
   open = 0

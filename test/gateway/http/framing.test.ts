@@ -1,4 +1,4 @@
-import { array, assert, integer, property } from 'fast-check'
+import { array, assert, constantFrom, integer, property, uint8Array } from 'fast-check'
 import t from 'tap'
 import { BodyFrame } from '../../../gateway/http/framing.ts'
 import { HeldBytes } from '../../../gateway/http/held-bytes.ts'
@@ -85,6 +85,30 @@ t.test('BodyFrame: a body that ends with the connection takes everything and is 
   frame.begin('until-close', -1)
   t.equal(frame.take(Buffer.alloc(10), 3), 10)
   t.match(frame, { done: false, payload: 7 })
+})
+
+t.test('BodyFrame: shows the payload and nothing else, once and in order, however it is cut', async t => {
+  const pieces = array(uint8Array({ minLength: 1, maxLength: 30 }), { maxLength: 6 })
+  const cuts = array(integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 40 })
+  assert(
+    property(pieces, cuts, constantFrom('length', 'chunked', 'until-close'), (parts, sizes, kind) => {
+      const payload = Buffer.concat(parts)
+      const chunks = parts.flatMap(part => [`${part.length.toString(16)};x=y\r\n`, part, '\r\n'])
+      const sent = kind === 'chunked' ? [...chunks, '0\r\nT: 1\r\n\r\n'] : [payload]
+      const follows = kind === 'until-close' ? '' : 'GET / HTTP/1.1'
+      const wire = Buffer.concat([...sent, follows].map(part => Buffer.from(part)))
+      const frame = new BodyFrame()
+      const shown: Buffer[] = []
+      frame.begin(kind, payload.length, part => shown.push(Buffer.from(part)))
+      for (let at = 0, turn = 0; at < wire.length && !frame.done; turn += 1) {
+        const size = sizes[turn % sizes.length] ?? 1
+        frame.take(wire.subarray(at, at + size), 0)
+        at += size
+      }
+      return Buffer.concat(shown).equals(payload) && shown.every(part => part.length > 0)
+    }),
+  )
+  t.pass('held for every cut')
 })
 
 t.test('HeldBytes: says when a head can be read, and gives back what it was given, however it is cut', async t => {

@@ -59,3 +59,20 @@ t.test('P3: what a job narrowed stays narrowed, whatever is read again, and neve
   t.equal(allows(inForce.withPlatform(onlyA), 'c.test'), false)
   t.equal(allows(inForce.current, 'c.test'), true, 'asking what would be changes nothing')
 })
+
+t.test('PolicyInForce: what was closed stays closed, and is closed once', async t => {
+  const inForce = new PolicyInForce(wide)
+  let changes = 0
+  inForce.onChange(() => (changes += 1))
+  inForce.close()
+  inForce.close()
+  t.equal(changes, 1)
+  for (const policy of [inForce.current, inForce.withPlatform(onlyA)])
+    t.strictSame(
+      ['a.test', 'b.test'].filter(host => allows(policy, host)),
+      [],
+    )
+  inForce.replace(onlyA)
+  t.equal(allows(inForce.current, 'a.test'), false)
+  t.equal(inForce.current.mode, 'block')
+})

@@ -1,0 +1,66 @@
+import { createServer } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import t from 'tap'
+import { Watcher } from '../insight/watcher.ts'
+import { policyOf } from './fake-job.ts'
+import { Loopback, originIdentity } from './loopback.ts'
+import { exchange, readAll, tlsClient } from './tls-client.ts'
+
+t.setTimeout(20_000)
+
+const a = 'a.example.com'
+const rules = [`tls://${a}`, `tcp://${a}:22`]
+const objected = { reason: 'denied-by-rule', rule: 'watched[0]', host: a }
+const get = `GET / HTTP/1.1\r\nHost: ${a}\r\nConnection: close\r\n\r\n`
+
+async function open(mode: 'audit' | 'block', watcher: Watcher): Promise<Loopback> {
+  const gateway = new Loopback(policyOf(mode, rules))
+  gateway.job.insight = watcher
+  await gateway.origin(createTlsServer(originIdentity(a), socket => socket.on('error', () => {}).end('hi')))
+  await gateway.origin(
+    createServer(socket => socket.on('error', () => {}).end('SSH-2.0-server\r\n')),
+    22,
+  )
+  return gateway
+}
+
+t.test(
+  'handleConnection(): what would be carried unread and is objected to is refused, and nothing dialled',
+  async t => {
+    const watcher = new Watcher('connection')
+    await using gateway = await open('block', watcher)
+    const tls = await tlsClient(gateway, await gateway.toward(a), { servername: a })
+    const answer = readAll(tls)
+    tls.write(get)
+    t.match(await answer, /^HTTP\/1.1 403 [^]*tidegate: /, 'in a sentence')
+    t.equal(await exchange(await gateway.toward(a, 22), 'SSH-2.0-client\r\n'), 'ECONNRESET')
+    t.strictSame(gateway.dialled, [])
+    t.match(await gateway.job.recorded(2), [
+      { ...objected, verdict: 'deny', port: 443 },
+      { ...objected, verdict: 'deny', port: 22, layer: 'tcp' },
+    ])
+    t.strictSame(
+      watcher.calls.filter(call => call.startsWith('connection')),
+      [`connection tls ${a} 443`, `connection tcp ${a} 22`],
+    )
+  },
+)
+
+t.test('handleConnection(): in audit it is carried, and observed', async t => {
+  await using gateway = await open('audit', new Watcher('connection'))
+  const options = { servername: a, rejectUnauthorized: false }
+  t.equal(await readAll(await tlsClient(gateway, await gateway.toward(a), options)), 'hi')
+  t.equal(await exchange(await gateway.toward(a, 22), 'SSH-2.0-client\r\n'), 'SSH-2.0-server\r\n')
+  t.match(await gateway.job.recorded(2), [
+    { ...objected, verdict: 'observe', layer: 'tls' },
+    { ...objected, verdict: 'observe', layer: 'tcp' },
+  ])
+})
+
+t.test('handleConnection(): what is refused anyway is not shown', async t => {
+  const watcher = new Watcher('connection')
+  await using gateway = await open('block', watcher)
+  t.equal(await exchange(await gateway.toward('b.example.com', 22), 'SSH-2.0-client\r\n'), 'ECONNRESET')
+  t.match(await gateway.job.recorded(1), [{ verdict: 'deny', reason: 'no-rule' }])
+  t.strictSame(watcher.calls, [])
+})
