@@ -3,8 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileFault, GatewayError } from '../errors.ts'
 import { safeJson } from '../policy/detect/policy-text.ts'
 import { knownExfiltration } from '../policy/known-exfiltration.ts'
-import { sharedTenants } from '../policy/lint-tables.ts'
-import { matchesParts } from '../policy/match-parts.ts'
+import { isSharedHost } from '../policy/shared-hosts.ts'
 import { type SuggestKnowledge, Suggester } from '../policy/suggest.ts'
 import { readLog } from '../policy/suggest-log.ts'
 import { renderSuggestion } from '../policy/suggest-text.ts'
@@ -94,13 +93,7 @@ async function* linesOf(name: string, io: Io): ReturnType<typeof readLog> {
 }
 
 function knowledge(wildcards: boolean): SuggestKnowledge {
-  // In that table a first label `x` stands for anybody's name.
-  const shared = sharedTenants.map(({ host }) => host.replace(/^x\./, '**.').split('.'))
-  return {
-    wildcards,
-    forbiddenBy: knownExfiltration,
-    isShared: host => shared.some(labels => matchesParts(labels, host.split('.'), false)),
-  }
+  return { wildcards, forbiddenBy: knownExfiltration, isShared: isSharedHost }
 }
 
 /** Maps have no JSON of their own. */

@@ -27,6 +27,7 @@ export const sharedTenants: readonly { readonly host: string; readonly scope: st
   { host: 'x.blob.core.windows.net', scope: 'https://ACCOUNT.blob.core.windows.net' },
   { host: 'x.azureedge.net', scope: 'https://NAME.azureedge.net' },
   { host: 'x.cloudfront.net', scope: 'https://NAME.cloudfront.net' },
+  { host: 'x.r2.cloudflarestorage.com', scope: 'https://BUCKET.ACCOUNT.r2.cloudflarestorage.com' },
   { host: 'x.workers.dev', scope: 'https://NAME.ACCOUNT.workers.dev' },
   { host: 'x.visualstudio.com', scope: 'https://ORGANISATION.visualstudio.com' },
   { host: 'cdn.jsdelivr.net', scope: 'https://cdn.jsdelivr.net/gh/OWNER/**' },

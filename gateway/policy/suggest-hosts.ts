@@ -17,7 +17,7 @@ const fewestSiblings = 3
 export function groupHosts(hosts: readonly string[], isShared: (host: string) => boolean): readonly HostGroup[] {
   const families = new Map<string, string[]>()
   for (const host of hosts) {
-    const pattern = patternOf(host, isShared) ?? host
+    const pattern = rotatingPattern(host, isShared) ?? host
     const family = families.get(pattern)
     if (family === undefined) families.set(pattern, [host])
     else family.push(host)
@@ -29,10 +29,21 @@ export function groupHosts(hosts: readonly string[], isShared: (host: string) =>
   )
 }
 
-function patternOf(host: string, isShared: (host: string) => boolean): string | undefined {
+/** The pattern of a name that rotates; undefined where its siblings may be somebody else's. */
+function rotatingPattern(host: string, isShared: (host: string) => boolean): string | undefined {
+  const parent = host.slice(host.indexOf('.') + 1)
+  if (isShared(host) || getDomain(parent, { allowPrivateDomains: true }) === null) return undefined
+  return numberlessPattern(host)
+}
+
+/**
+ * The pattern of the names that differ from this one only in digits, or in a hash, of the first label, whoever they belong
+ * to; undefined when there is neither. It has one `*`. Pure.
+ */
+export function numberlessPattern(host: string): string | undefined {
   const dot = host.indexOf('.')
+  if (dot === -1) return undefined
   const [label, parent] = [host.slice(0, dot), host.slice(dot + 1)]
-  if (dot === -1 || isShared(host) || getDomain(parent, { allowPrivateDomains: true }) === null) return undefined
   const skeleton = /^(?=.*\d)[0-9a-f]{8,}$/.test(label) ? '*' : label.replaceAll(/\d+/g, '*')
   return skeleton === label || /\*.*\*/.test(skeleton) ? undefined : `${skeleton}.${parent}`
 }

@@ -32,7 +32,7 @@ const curable: ReadonlySet<string> = new Set(['no-rule', 'method', 'path', 'upgr
 
 const reasonTexts: Readonly<Record<string, string>> = {
   forbidden: 'forbidden',
-  'denied-by-rule': 'a deny rule names it',
+  'denied-by-rule': 'the policy denies it',
   'address-literal': 'an address was dialled instead of a name: whoever holds it gets through',
   'private-address': "the name resolved to a private address: if that is meant, add the range under 'private:'",
   'sni-mismatch': 'TLS asked for another name than was resolved, as domain fronting does',
