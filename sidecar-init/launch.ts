@@ -124,7 +124,7 @@ export async function openJobPlace(tools: Tools, options: ViewOptions, signal: A
 
 function startInside(tools: Tools, initPid: number, namespaces: Namespaces, inside: StartInside): JobProcess {
   const { command, user, stdio = 'inherit' } = inside
-  const sharesTerminal = stdio === 'inherit' && hasTerminal()
+  const sharesTerminal = (stdio === 'inherit' || stdio[0] === 'inherit') && hasTerminal()
   const drop = [`--bounding-set=${boundingSet}`, '--inh-caps=-all', '--ambient-caps=-all', ...identity(user)]
   // The folder is looked up inside: one opened before would lead around the mounts.
   const enter = [`--target=${initPid}`, '--mount', '--ipc', `--wdns=${inside.cwd}`]

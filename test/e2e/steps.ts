@@ -20,7 +20,7 @@ let jobs = 0
 
 /**
  * Runs steps one after another in a single job: each in the same fresh folder, whose path they get as `$WORK`. A step that
- * fails does not keep the others from running.
+ * fails does not keep the others from running. Descriptor 3 of a step is the job's standard output.
  */
 export async function runSteps<Name extends string>(
   lab: Lab,
@@ -34,6 +34,8 @@ export async function runSteps<Name extends string>(
   const driver = [
     `cd '${work}'`,
     `export WORK='${work}'`,
+    // What a step prints goes to a file; what it writes here is printed by the job.
+    'exec 3>&1',
     `for name in ${names.join(' ')}; do`,
     `  timeout -k 2 ${stepSeconds} sh .steps/$name.sh >.steps/$name.out 2>.steps/$name.err </dev/null`,
     '  echo $? >.steps/$name.code',
