@@ -28,11 +28,16 @@ const calls = {
   setns: lib.func('int setns(int fd, int kind)'),
   tcgetpgrp: lib.func('int tcgetpgrp(int fd)'),
   getpgrp: lib.func('int getpgrp()'),
+  pipe2: lib.func('int pipe2(void *fds, int flags)'),
   // The handler as a number: pointers are as long.
   signal: lib.func('long signal(int number, long handler)'),
   prctl: lib.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)'),
   capset: lib.func('int capset(void *header, void *data)'),
   syscall: lib.func('long syscall(long number, unsigned long a, unsigned long b, void *c)'),
+  poll: lib.func('int poll(void *fds, unsigned long count, int timeout)'),
+  fanotify_init: lib.func('int fanotify_init(unsigned int flags, unsigned int event_flags)'),
+  fanotify_mark: lib.func('int fanotify_mark(int fd, unsigned int flags, uint64_t mask, int folder, void *path)'),
+  name_to_handle_at: lib.func('int name_to_handle_at(int folder, void *path, void *handle, void *mount, int flags)'),
 } as const
 
 /** Names of the C functions that can be called. */

@@ -1,0 +1,241 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { GatewayError } from '../errors.ts'
+import { Added, isAmong } from './added.ts'
+import { readSourceTree, type SourceTree } from './baseline.ts'
+import { HeldChanges } from './held-changes.ts'
+import { HookWatch } from './hooks.ts'
+import { allowedOutputs } from './ignored.ts'
+import type { CheckpointAnswer, Told, WatchOptions } from './messages.ts'
+import { octetPath, shownPath, type OctetPath } from './plain-file.ts'
+import { Repositories, type Settled } from './repositories.ts'
+import { type Change, Sources } from './sources.ts'
+import { Surroundings } from './surroundings.ts'
+import { type Observed, Telling } from './telling.ts'
+import { ToolWatch } from './tools.ts'
+import type { Notice, Watching } from './watching.ts'
+
+/** How often repositories, hooks and tools are looked at, in milliseconds. */
+const tickMs = 200
+/** Files compared before notices are read again. */
+const sweepSlice = 256
+/** A round of comparing all files may take this share of the time, and no round begins earlier, in milliseconds. */
+const sweep = { share: 0.03, everyMs: 500 } as const
+/** The longest wait for a notice, in milliseconds: so long a question of the gateway waits. */
+const waitMs = 20
+
+/** At the end so many reads empty the kernel's queue, and more come of no job. */
+const lastReads = 1_000
+
+/** Watches the sources of one job until it is told to finish. Runs in a thread of its own: it reads many files at once. */
+export class Engine {
+  readonly #workspace: OctetPath
+  readonly #tell: (told: Told) => void
+  readonly #watching: Watching
+  readonly #now: () => number
+  readonly #telling: Telling
+  readonly #repositories: Repositories
+  readonly #sources: Sources
+  readonly #added: Added
+  readonly #held: HeldChanges
+  readonly #surroundings: Surroundings
+  readonly #allowed: (path: OctetPath, isFolder: boolean) => boolean
+  readonly #declaresOutputs: boolean
+  readonly #trees = new Map<OctetPath, SourceTree>()
+  #sweeping: Generator<void, void, void> | undefined
+  #sweptAt = 0
+  #sweepMs = 0
+  #tickedAt = -Infinity
+  #lost = 0
+
+  constructor(options: WatchOptions, watching: Watching, tell: (told: Told) => void, now = () => performance.now()) {
+    this.#workspace = octetPath(options.workspace)
+    this.#tell = tell
+    this.#watching = watching
+    this.#now = now
+    this.#telling = new Telling(tell)
+    this.#repositories = new Repositories(this.#workspace, now, text => tell({ tell: 'warning', text }))
+    this.#sources = new Sources(this.#workspace, watching, now)
+    this.#added = new Added(this.#workspace, now)
+    this.#held = new HeldChanges(now)
+    const tools = new ToolWatch(this.#workspace, options.toolFolders.map(octetPath), watching)
+    this.#surroundings = new Surroundings(this.#workspace, new HookWatch(watching), tools, this.#telling)
+    this.#allowed = allowedOutputs(options.allow)
+    this.#declaresOutputs = options.allow.length > 0
+  }
+
+  /** Takes the baseline of what is there already. */
+  start(): void {
+    this.#repositories.look()
+    for (const settled of this.#repositories.look(true)) this.#tryAdopt(settled, 'baseline')
+  }
+
+  /** One step: waits for what happens, at most `waitMs`, and deals with it. */
+  async step(): Promise<void> {
+    await this.#read(this.#sweeping === undefined ? waitMs : 0)
+    this.#sweepSome()
+    if (this.#now() - this.#tickedAt >= tickMs) this.#tick()
+    await nextTurn()
+  }
+
+  /** The job says that its checkout is complete: does not wait until git has been quiet for a while. */
+  checkpoint(folder: string | undefined): CheckpointAnswer {
+    this.#repositories.look()
+    const settled = this.#repositories.look(true)
+    const at = octetPath(folder ?? shownPath(this.#workspace))
+    const prefix = at === this.#workspace ? '' : at.slice(this.#workspace.length + 1)
+    if (at !== this.#workspace && !at.startsWith(`${this.#workspace}/`))
+      return { ok: false, error: `${shownPath(at)} is not in the workspace ${shownPath(this.#workspace)}` }
+    for (const one of settled) {
+      const failure = this.#tryAdopt(one, 'baseline')
+      if (failure !== undefined) return { ok: false, error: failure }
+    }
+    for (const change of this.#sources.lookAtAll()) this.#take(change)
+    const commit = this.#repositories.commitOf(prefix)
+    if (commit === undefined)
+      return { ok: false, error: `there is no git repository with a commit at ${shownPath(at)}` }
+    return {
+      ok: true,
+      commit,
+      files: this.#sources.count,
+      changed: this.#sources.wrong(path => !this.#allowed(path, false)),
+    }
+  }
+
+  /** The job is over: everything once more. */
+  async finish(): Promise<void> {
+    // The job is gone; whoever else writes there must not keep us.
+    for (let reads = 0; reads < lastReads && (await this.#read(0)); reads += 1);
+    for (const change of this.#sources.lookAtDue(true)) this.#take(change)
+    this.#repositories.look()
+    for (const settled of this.#repositories.look(true)) this.#tryAdopt(settled, 'end')
+    this.#resolve(true)
+    for (const change of this.#sources.lookAtAll()) this.#say({ ...change, at: 'end' })
+    this.#added.noticeAll(this.#sources.folders, path => this.#sources.isTracked(path))
+    this.#takeAdded(true)
+    this.#surroundings.look(true)
+    if (this.#lost > 0) this.#telling.unwatched(lostNote(this.#lost))
+    this.#telling.end(this.#sources.wrong(path => !this.#allowed(path, false)))
+  }
+
+  /** True when there was anything. */
+  async #read(forMs: number): Promise<boolean> {
+    const { all, isOverflow } = await this.#watching.next(forMs)
+    if (isOverflow) {
+      if (this.#lost === 0) this.#telling.unwatched(lostNote(1))
+      this.#lost += 1
+      this.#sweptAt = -Infinity
+    }
+    for (const notice of all) this.#notice(notice)
+    return all.length > 0 || isOverflow
+  }
+
+  #notice(notice: Notice): void {
+    this.#surroundings.notice(notice)
+    if (!notice.path.startsWith(`${this.#workspace}/`)) return
+    const path = notice.path.slice(this.#workspace.length + 1)
+    const changes = this.#sources.notice(path, notice)
+    if (changes === undefined) {
+      if (notice.isEntry && isAmong(this.#sources.folders, path)) this.#added.notice(path, notice.process)
+      return
+    }
+    for (const change of changes) this.#take(change)
+  }
+
+  /** What git does is held back until it is done and it is known which commit it was for. */
+  #take(change: Change): void {
+    if (this.#allowed(change.path, false)) return
+    if (!this.#held.take(change)) this.#say({ ...change, at: 'live' })
+  }
+
+  #say(observed: Omit<Observed, 'commit'>): void {
+    if (this.#allowed(observed.path, false)) return
+    this.#telling.finding({ ...observed, commit: this.#repositories.commitOf(observed.path) })
+  }
+
+  #tick(): void {
+    this.#tickedAt = this.#now()
+    for (const settled of this.#repositories.look()) this.#tryAdopt(settled, 'baseline')
+    for (const change of this.#sources.lookAtDue()) this.#take(change)
+    this.#resolve(false)
+    this.#takeAdded(false)
+    this.#surroundings.look(false)
+  }
+
+  #resolve(isLast: boolean): void {
+    const isBusy = (path: OctetPath): boolean => this.#repositories.isBusyAt(path)
+    for (const change of this.#held.release(isBusy, isLast)) this.#say({ ...change, at: 'live' })
+  }
+
+  #takeAdded(isLast: boolean): void {
+    for (const { path, isFolder, process } of this.#added.take(at => this.#repositories.isBusyAt(at), isLast)) {
+      const isOurs = this.#sources.isTracked(path) || this.#sources.folders.has(path)
+      if (isOurs || this.#isIgnored(path, isFolder) || this.#allowed(path, isFolder)) continue
+      const shown = isFolder ? `${path}/` : path
+      const after = isFolder ? undefined : this.#surroundings.blobOf(path)
+      const facts = { event: 'added-in-source', path: shown, before: undefined, after, process } as const
+      this.#say({ ...facts, at: isLast ? 'end' : 'live', isQuiet: !this.#declaresOutputs })
+    }
+    if (this.#added.takeOverflow())
+      this.#telling.unwatched('more new files came among the sources than can be kept: some are not listed')
+  }
+
+  #isIgnored(path: OctetPath, isFolder: boolean): boolean {
+    for (const [prefix, tree] of this.#trees) {
+      if (prefix !== '' && !path.startsWith(`${prefix}/`)) continue
+      if (tree.ignored.has(prefix === '' ? path : path.slice(prefix.length + 1), isFolder)) return true
+    }
+    return false
+  }
+
+  /** Answers with why it could not. */
+  #tryAdopt({ prefix, repository, was }: Settled, at: Observed['at']): string | undefined {
+    let tree: SourceTree
+    try {
+      tree = readSourceTree(repository)
+    } catch (cause) {
+      if (!(cause instanceof GatewayError)) throw cause
+      this.#telling.unwatched(`the sources in ${shownPath(repository.workTree)} cannot be watched: ${cause.message}`)
+      this.#repositories.unread(prefix)
+      return cause.message
+    }
+    const changes = this.#sources.adopt(prefix, tree)
+    this.#trees.set(prefix, tree)
+    this.#repositories.adopted(prefix, tree.commit)
+    this.#added.know(this.#sources.folders, path => this.#sources.isTracked(path))
+    this.#surroundings.adopt(tree.repositories)
+    const dropped = this.#held.settle(path => this.#sources.isTracked(path) && !this.#sources.isRight(path))
+    for (const change of changes) if (!dropped.has(change.path)) this.#say({ ...change, at })
+    const folder = shownPath(repository.workTree)
+    this.#tell({ tell: 'baseline', folder, commit: tree.commit, was, files: tree.files.length, note: noteOf(tree) })
+    return undefined
+  }
+
+  /** Some steps of comparing all files; a round takes its share of the time and no more. */
+  #sweepSome(): void {
+    const now = this.#now()
+    const pause = Math.max(sweep.everyMs, this.#sweepMs / sweep.share)
+    if (this.#sweeping === undefined && now - this.#sweptAt < pause) return
+    if (this.#sweeping === undefined) this.#sweepMs = 0
+    this.#sweeping ??= this.#sources.sweep(sweepSlice)
+    const isDone = this.#sweeping.next().done === true
+    this.#sweepMs += this.#now() - now
+    if (!isDone) return
+    this.#sweeping = undefined
+    this.#sweptAt = this.#now()
+  }
+}
+
+function noteOf({ files, absent }: SourceTree): string {
+  const unknown = files.filter(({ isUnknown }) => isUnknown).length
+  const parts = [
+    ...(absent.length === 0
+      ? []
+      : [`not checked out, so not watched: ${absent.slice(0, 5).map(shownPath).join(', ')}`]),
+    ...(unknown === 0 ? [] : [`${unknown} files are rewritten by a filter of git: compared with what they hold now`]),
+  ]
+  return parts.join('; ')
+}
+
+function lostNote(times: number): string {
+  return `more files changed than the kernel could tell us of (${times} times): which process it was may be missing, and what was put back at once may be; the files were compared again`
+}

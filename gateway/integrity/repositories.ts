@@ -1,0 +1,156 @@
+import { lstatSync, readdirSync } from 'node:fs'
+import { GatewayError } from '../errors.ts'
+import { findRepository, headCommit, type Repository } from './git/repository.ts'
+import { octets, type OctetPath } from './plain-file.ts'
+
+/** One repository of the workspace, as it was last seen. */
+interface Seen {
+  readonly repository: Repository
+  head: string | undefined
+  /** Since when HEAD and index are as they are, in milliseconds. */
+  settledAt: number
+  index: string
+  /** The commit that was taken as baseline. */
+  adopted: string | undefined
+  /** It could not be read. */
+  isUnread: boolean
+}
+
+/** A repository whose checkout is done, and is not the baseline yet. */
+export interface Settled {
+  /** Relative to the workspace; '' when it is the workspace. */
+  readonly prefix: OctetPath
+  readonly repository: Repository
+  readonly was: string | undefined
+}
+
+/** git is done when nothing of it has changed for so long, in milliseconds. */
+const settleMs = 300
+const mostChildren = 4_096
+const mostRepositories = 16
+
+/**
+ * The repositories of a workspace: the workspace itself, or else those right in it. Tells when git has finished with one,
+ * by its HEAD, its index and the lock that it holds while it writes. A lock that nobody takes away only delays us.
+ */
+export class Repositories {
+  readonly #workspace: OctetPath
+  readonly #now: () => number
+  readonly #seen = new Map<OctetPath, Seen>()
+  readonly #told = new Set<string>()
+  readonly #onTrouble: (text: string) => void
+
+  constructor(workspace: OctetPath, now: () => number, onTrouble: (text: string) => void) {
+    this.#workspace = workspace
+    this.#now = now
+    this.#onTrouble = onTrouble
+  }
+
+  /** Looks again. Answers with those that are settled and have another commit than their baseline's. */
+  look(isAtOnce = false): readonly Settled[] {
+    for (const prefix of this.#places()) this.#lookAt(prefix)
+    return [...this.#seen].flatMap(([prefix, seen]) => {
+      const { repository, head, adopted, isUnread } = seen
+      if (head === undefined || (head === adopted && !(isUnread && isAtOnce))) return []
+      if (!isAtOnce && this.#isBusy(seen)) return []
+      return [{ prefix, repository, was: adopted }]
+    })
+  }
+
+  /** Is git at work in the repository that a path belongs to? */
+  isBusyAt(path: OctetPath): boolean {
+    return [...this.#seen].some(
+      ([prefix, seen]) => isIn(prefix, path) && (this.#isBusy(seen) || seen.head !== seen.adopted),
+    )
+  }
+
+  adopted(prefix: OctetPath, commit: string): void {
+    const seen = this.#seen.get(prefix)
+    if (seen === undefined) return
+    seen.adopted = commit
+    seen.isUnread = false
+  }
+
+  /** What HEAD names now could not be read: it is tried again when somebody asks, and with the next commit. */
+  unread(prefix: OctetPath): void {
+    const seen = this.#seen.get(prefix)
+    if (seen === undefined) return
+    seen.adopted = seen.head
+    seen.isUnread = true
+  }
+
+  /** The commit that a path is compared with. */
+  commitOf(path: OctetPath): string | undefined {
+    const seen = [...this.#seen].find(([prefix]) => isIn(prefix, path))?.[1]
+    return seen?.isUnread === true ? undefined : seen?.adopted
+  }
+
+  #isBusy({ repository, settledAt }: Seen): boolean {
+    return this.#now() - settledAt < settleMs || exists(`${repository.gitDir}/index.lock`)
+  }
+
+  #lookAt(prefix: OctetPath): void {
+    try {
+      const repository = findRepository(prefix === '' ? this.#workspace : `${this.#workspace}/${prefix}`)
+      const known = this.#seen.get(prefix)
+      if (repository === undefined) {
+        if (known !== undefined) known.head = known.adopted
+        return
+      }
+      const head = headCommit(repository)
+      const index = timesOf(`${repository.gitDir}/index`)
+      if (known === undefined) {
+        if (this.#seen.size < mostRepositories)
+          this.#seen.set(prefix, {
+            repository,
+            head,
+            index,
+            settledAt: this.#now(),
+            adopted: undefined,
+            isUnread: false,
+          })
+        return
+      }
+      if (known.head !== head || known.index !== index) known.settledAt = this.#now()
+      known.head = head
+      known.index = index
+    } catch (cause) {
+      if (!(cause instanceof GatewayError)) throw cause
+      if (!this.#told.has(cause.message)) this.#onTrouble(cause.message)
+      if (this.#told.size < 64) this.#told.add(cause.message)
+    }
+  }
+
+  #places(): readonly OctetPath[] {
+    if (this.#seen.has('') || exists(`${this.#workspace}/.git`)) return ['']
+    return [...new Set([...this.#seen.keys(), ...this.#children()])]
+  }
+
+  #children(): readonly OctetPath[] {
+    try {
+      return readdirSync(octets(this.#workspace), { encoding: 'latin1' })
+        .slice(0, mostChildren)
+        .filter(name => exists(`${this.#workspace}/${name}/.git`))
+    } catch {
+      // The workspace is not there yet.
+      return []
+    }
+  }
+}
+
+function isIn(prefix: OctetPath, path: OctetPath): boolean {
+  return prefix === '' || path === prefix || path.startsWith(`${prefix}/`)
+}
+
+function exists(path: OctetPath): boolean {
+  return timesOf(path) !== ''
+}
+
+function timesOf(path: OctetPath): string {
+  try {
+    const { mtimeMs, ino, size } = lstatSync(octets(path))
+    return `${mtimeMs} ${ino} ${size}`
+  } catch {
+    return ''
+  }
+}

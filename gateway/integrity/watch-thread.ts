@@ -1,0 +1,29 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { Engine } from './engine.ts'
+import type { Asked, Told, WatchOptions } from './messages.ts'
+import { openWatching } from './watching.ts'
+
+// The thread that watches the sources: it may block, and what it costs is not paid by the job's network.
+
+const port = parentPort
+if (port === null) throw new Error('this file is started as a thread')
+const options: WatchOptions = workerData
+const tell = (told: Told): void => port.postMessage(told)
+const asked: Asked[] = []
+port.on('message', (message: Asked) => asked.push(message))
+
+await using watching = openWatching(options.procRoot, text => tell({ tell: 'warning', text }))
+const engine = new Engine(options, watching, tell)
+engine.start()
+tell({ tell: 'ready' })
+let isOver = false
+while (!isOver) {
+  await engine.step()
+  for (let message = asked.shift(); message !== undefined; message = asked.shift()) {
+    if (message.do === 'finish') isOver = true
+    else tell({ tell: 'answer', ask: message.ask, answer: engine.checkpoint(message.folder) })
+  }
+}
+await engine.finish()
+tell({ tell: 'finished' })
+port.close()
