@@ -16,6 +16,7 @@ import type { Metrics } from './observe/metrics.ts'
 import { sweepOrphans } from './packet/gateway-end.ts'
 import { openProbe } from './packet/probe.ts'
 import type { Steering } from './packet/ruleset.ts'
+import { type JobInsight, openInsight } from './open-insight.ts'
 import { run } from './packet/run.ts'
 import { claimSlot } from './packet/slots.ts'
 import { requireSteering } from './packet/steering.ts'
@@ -110,10 +111,13 @@ async function openSide(
   const folder = starting.use(openRunFolder(runFolder))
   const slot = starting.use(claimSlot(host.state))
   const authority = new Authority({ job: name, lifetimeHours: config.caLifetimeHours, now: Date.now() })
+  const inForce = new PolicyInForce(policy)
+  const looking = starting.use(await lookAtServed(name, inForce, host))
   const [wire, trust, resolver] = await settleAll(starting, [
     expectWire({ run, slot, ...packetRules(policy), steering, signal }),
     openTrust(authority, runFolder, {
       environment: unknownEnvironment,
+      added: looking.environment,
       extraCa: policy.tls.extraCa,
       onWarning: host.warn,
     }),
@@ -121,11 +125,10 @@ async function openSide(
   ])
   if (steering === 'redirect' && policy.mode === 'audit')
     host.warn('this kernel has no TPROXY: UDP other than DNS is refused, although the policy only observes')
-  const inForce = new PolicyInForce(policy)
   const parts = { name, policy: inForce, address: wire.jobAddress, names: openNames(), record: watched.record }
   // Who is behind a connection is known where the gateway may look into the job's container.
   const attribute: Attribute = netns === undefined ? async () => undefined : openProcAttribution({ netns })
-  const job = new WiredJob({ ...parts, attribute })
+  const job = new WiredJob({ ...parts, attribute, insight: looking.insight })
   const nonces = { door: newNonce(), dnsTcp: newNonce(), dnsUdp: newNonce() }
   const probing = starting.use(await openProbe(wire, nonces, signal))
   const { gauges, lookEveryMs, metrics, warn } = host
@@ -136,6 +139,7 @@ async function openSide(
         wire,
         job,
         inForce,
+        looking,
         folder,
         authority,
         roots,
@@ -152,6 +156,29 @@ async function openSide(
       },
       owned,
     )
+}
+
+/** What the policy asks to look at, as far as it can be seen from beside the job's containers. */
+function lookAtServed(job: string, inForce: PolicyInForce, { watched, warn }: Side): Promise<JobInsight> {
+  const { record } = watched
+  return openInsight(
+    {
+      job,
+      policy: () => inForce.current,
+      // The job's folders are seen where a volume shows them (`integrity.workspace`), its processes in no procfs of ours.
+      cwd: '/',
+      out: record.folder,
+      procRoot: undefined,
+      environment: {},
+      alarm: alarm => record.alarm(alarm),
+      write: event => record.write(event),
+      closeNetwork: () => {
+        if (inForce.current.mode === 'block') inForce.close()
+      },
+      onWarning: warn,
+    },
+    artifact => record.writeArtifact(artifact),
+  )
 }
 
 /** 128 bits: nobody but the reader of the plan can know it. */

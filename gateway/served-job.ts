@@ -13,6 +13,7 @@ import type { ProbeNonces } from './packet/probe.ts'
 import { requireSteering } from './packet/steering.ts'
 import type { ExpectedWire } from './packet/wire.ts'
 import type { Policy } from './policy/policy.ts'
+import type { JobInsight } from './open-insight.ts'
 import { packetRules, type Served, serveWire } from './serve-wire.ts'
 import type { DeskJob } from './serve/job-desk.ts'
 import { openJobSocket } from './serve/job-socket.ts'
@@ -31,6 +32,7 @@ export interface ServedJobParts {
   readonly wire: ExpectedWire
   readonly job: WiredJob
   readonly inForce: PolicyInForce
+  readonly looking: JobInsight
   readonly folder: RunFolder
   readonly authority: Authority
   /** DER: what origins are verified against. */
@@ -179,7 +181,7 @@ export class ServedJob implements OpenedJob {
 
   /** The job, as far as it may touch itself. */
   #desk(): DeskJob {
-    const { job, inForce, watched } = this.#parts
+    const { job, inForce, looking, watched } = this.#parts
     return {
       name: job.name,
       get policy() {
@@ -187,7 +189,10 @@ export class ServedJob implements OpenedJob {
       },
       narrow: policy => inForce.narrow(policy),
       summary: () => watched.record.summary(),
-      claimed: by => watched.record.note('checkpoint', { details: { note: `claimed by ${by}` } }),
+      claimed: (by, credentials) => {
+        looking.claimed(credentials)
+        watched.record.note('checkpoint', { details: { note: `claimed by ${by}` } })
+      },
       tested: facts => watched.record.note('selftest', { details: { ...facts } }),
     }
   }

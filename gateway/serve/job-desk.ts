@@ -16,8 +16,8 @@ export interface DeskJob {
   /** From now on a flow passes only if this policy allows it as well. */
   narrow(policy: Policy): void
   summary(): Summary
-  /** Writes into the record who claimed the job. */
-  claimed(by: string): void
+  /** Writes into the record who claimed the job; `credentials` are the job's own, and are written nowhere. */
+  claimed(by: string, credentials: Readonly<Record<string, string>>): void
   /** Writes into the record that the job tests itself. */
   tested(facts: SelfTest): void
 }
@@ -62,7 +62,7 @@ export class JobDesk {
   answer(request: JobRequest): DeskReply {
     switch (request.op) {
       case 'claim':
-        return this.#claimFor(request.by)
+        return this.#claimFor(request.by, request.tokens)
       case 'narrow':
         return this.#paces.narrow.take() ? this.#narrow(request.policy) : tooOften()
       case 'summary':
@@ -74,14 +74,14 @@ export class JobDesk {
     }
   }
 
-  #claimFor(by: string): DeskReply {
+  #claimFor(by: string, tokens: Readonly<Record<string, string>> = {}): DeskReply {
     const before = this.#claim
     if (before !== undefined) {
       const error = `${this.#job.name} was claimed by ${before.by} at ${before.at}`
       return { ok: false, code: 'JOB_CLAIMED', error }
     }
     this.#claim = { by, at: this.#now().toISOString() }
-    this.#job.claimed(by)
+    this.#job.claimed(by, tokens)
     return { ok: true, job: this.#job.name, claimed: this.#claim }
   }
 

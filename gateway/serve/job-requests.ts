@@ -8,6 +8,14 @@ const claimant = z
   .string()
   .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/, 'is 1 to 200 printable ASCII characters')
 
+/** Credentials, by the names of the variables that hold them. */
+const tokens = z
+  .record(
+    z.string().regex(/^\w{1,64}$/),
+    z.string().regex(/^[\x21-\x7e]{8,8192}$/, 'is 8 to 8192 printable ASCII characters'),
+  )
+  .refine(all => Object.keys(all).length <= 32, 'are at most 32')
+
 /** A number of test cases. */
 const cases = z.int().min(0).max(10_000)
 
@@ -19,8 +27,8 @@ const selfTest = z.discriminatedUnion('phase', [
 
 /** What a job may ask on its `job.sock`: one JSON object a line, answered by one line. Nothing here widens anything. */
 export const jobRequest = z.discriminatedUnion('op', [
-  /** Says who the job is, once. */
-  z.strictObject({ op: z.literal('claim'), by: claimant }),
+  /** Says who the job is, once; and which credentials are its own, where the platform's policy has `tokens`. */
+  z.strictObject({ op: z.literal('claim'), by: claimant, tokens: tokens.optional() }),
   /** Adds a policy, as text: from then on a flow passes only if it allows the flow as well. */
   z.strictObject({ op: z.literal('narrow'), policy: z.string() }),
   /** What the report would say now. */

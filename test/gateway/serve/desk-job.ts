@@ -10,6 +10,7 @@ export class FakeDeskJob implements DeskJob {
   readonly name = 'build'
   readonly inForce: PolicyInForce
   readonly claims: string[] = []
+  readonly credentials: Readonly<Record<string, string>>[] = []
   readonly selfTests: SelfTest[] = []
   readonly counted = new JobSummary('build')
 
@@ -29,8 +30,9 @@ export class FakeDeskJob implements DeskJob {
     return this.counted.summary({ state: 'open', lines: 1, lost: 0 })
   }
 
-  claimed(by: string): void {
+  claimed(by: string, credentials: Readonly<Record<string, string>>): void {
     this.claims.push(by)
+    this.credentials.push(credentials)
   }
 
   tested(facts: SelfTest): void {

@@ -26,6 +26,13 @@ t.test('claim: once; the second is told who was first', async t => {
   t.same(job.claims, ['acme/web run 7'])
 })
 
+t.test('claim: who is first tells the credentials of the job, and nobody after', async t => {
+  const { desk, job } = deskOf()
+  desk.answer({ op: 'claim', by: 'run 7', tokens: { SYSTEM_ACCESSTOKEN: 'own-token' } })
+  desk.answer({ op: 'claim', by: 'run 8', tokens: { SYSTEM_ACCESSTOKEN: 'another-one' } })
+  t.same(job.credentials, [{ SYSTEM_ACCESSTOKEN: 'own-token' }])
+})
+
 t.test('narrow: what it does not allow is refused from then on', async t => {
   const { desk, job } = deskOf()
   t.match(desk.answer({ op: 'narrow', policy: narrowing('npm.acme.example') }), { ok: true, mode: 'block', notes: [] })
