@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'POLICY_UNREADABLE'
   | 'CONFIG_INVALID'
   | 'LOG_INVALID'
+  | 'LOCK_INVALID'
+  | 'SOURCE_UNREADABLE'
   // the machine
   | 'NOT_ROOT'
   | 'TOOL_MISSING'

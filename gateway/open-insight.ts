@@ -1,6 +1,7 @@
+import type { Baseline } from './baseline/open.ts'
 import { combine } from './insight/combine.ts'
 import type { Insight } from './insight/insight.ts'
-import type { InsightHost, InsightPart } from './insight/part.ts'
+import type { Artifact, InsightHost, InsightPart, TakeOutput } from './insight/part.ts'
 
 /** Everything that looks at one job beside the policy's rules. */
 export interface JobInsight extends AsyncDisposable {
@@ -8,33 +9,45 @@ export interface JobInsight extends AsyncDisposable {
   /** Added to the job's environment. */
   readonly environment: Readonly<Record<string, string>>
   /** Takes what the job's command writes; undefined when nobody wants it. */
-  readonly output: ((part: Buffer) => void) | undefined
+  readonly output: TakeOutput | undefined
+  /** Tells the parts which credentials are the job's own. */
+  readonly claimed: (credentials: Readonly<Record<string, string>>) => void
   /** Why the run must end with a failure. */
   readonly failures: () => readonly string[]
 }
 
 /** Where artifacts of a job go: beside its log. */
-export type WriteArtifact = (name: string, text: string) => Promise<void>
+export type WriteArtifact = (artifact: Artifact) => Promise<void>
 
 /**
  * Opens what the policy asks to look at. Parts are loaded when they are asked for: a plain run neither waits nor pays for
  * them. Disposing ends them in reverse and writes their artifacts.
  * @throws GatewayError when a part cannot do what the policy asks of it
  */
-export async function openInsight(host: InsightHost, writeArtifact: WriteArtifact): Promise<JobInsight> {
+export async function openInsight(
+  host: InsightHost,
+  writeArtifact: WriteArtifact,
+  baseline?: Baseline,
+): Promise<JobInsight> {
   await using opening = new AsyncDisposableStack()
   const parts: InsightPart[] = []
-  for (const open of wanted(host)) parts.push(opening.use(await open()))
+  for (const open of wanted(host, baseline)) parts.push(opening.use(await open()))
   const owned = opening.move()
   const listeners = parts.filter(part => part.output !== undefined)
   return {
     insight: combine(parts.flatMap(({ insight }) => (insight === undefined ? [] : [insight]))),
     environment: Object.assign({}, ...parts.map(part => part.environment ?? {})),
-    output: listeners.length === 0 ? undefined : bytes => listeners.forEach(part => part.output?.(bytes)),
+    output:
+      listeners.length === 0 ? undefined : (bytes, stream) => listeners.forEach(part => part.output?.(bytes, stream)),
+    claimed: credentials => parts.forEach(part => part.claimed?.(credentials)),
     failures: () => parts.flatMap(part => part.failure?.() ?? []),
     async [Symbol.asyncDispose]() {
-      await owned.disposeAsync()
-      for (const { name, text } of parts.flatMap(part => part.artifacts?.() ?? [])) await writeArtifact(name, text)
+      try {
+        await owned.disposeAsync()
+      } finally {
+        // What a part has found is kept, also when another does not end well.
+        for (const artifact of parts.flatMap(part => part.artifacts?.() ?? [])) await writeArtifact(artifact)
+      }
     },
   }
 }
@@ -42,9 +55,16 @@ export async function openInsight(host: InsightHost, writeArtifact: WriteArtifac
 type Open = () => Promise<InsightPart>
 
 /** One line for each part; a part's own folder has an `open.ts`. */
-function wanted(host: InsightHost): readonly Open[] {
+function wanted(host: InsightHost, baseline: Baseline | undefined): readonly Open[] {
   const settings = host.policy().insight
   const parts: Open[] = []
-  void settings
+  if (settings.integrity !== undefined)
+    parts.push(async () => (await import('./integrity/open.ts')).openIntegrity(host))
+  if (settings.packages !== undefined) parts.push(async () => (await import('./packages/open.ts')).openPackages(host))
+  if (settings.tokens !== undefined)
+    parts.push(async () => (await import('./permissions/open.ts')).openPermissions(host))
+  if (baseline !== undefined || settings.anomalies !== undefined)
+    parts.push(async () => (await import('./baseline/open.ts')).openBaseline(host, baseline))
+  if (settings.canaries === true) parts.push(async () => (await import('./canary/open.ts')).openCanaries(host))
   return parts
 }

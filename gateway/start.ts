@@ -3,8 +3,10 @@ import { basename } from 'node:path'
 import { type JobPlace, openJobPlace } from '../sidecar-init/launch.ts'
 import type { Tools } from '../sidecar-init/preflight.ts'
 import { proveWire } from '../sidecar-init/prove.ts'
+import type { Baseline } from './baseline/open.ts'
 import { Authority } from './ca/authority.ts'
 import type { EnvironmentChanges, OuterEnvironment } from './ca/trust-environment.ts'
+import type { TakeOutput } from './insight/part.ts'
 import { openAttribution } from './jobs/attribution.ts'
 import { allProcesses } from './jobs/job-processes.ts'
 import { PolicyInForce } from './jobs/policy-in-force.ts'
@@ -42,6 +44,8 @@ export interface StartOptions {
   /** Where the record lies. */
   readonly out: string
   readonly user: { readonly uid: number; readonly gid: number }
+  /** What the job is compared with, if anything. */
+  readonly baseline: Baseline | undefined
   /** Folders that the job sees empty: where records lie. */
   readonly hidden: readonly string[]
   /** Told when the protection is less than promised, as often as it is seen. */
@@ -56,7 +60,7 @@ export interface Gateway extends AsyncDisposable {
   /** What the job's environment needs so that its toolchains trust the gateway. */
   readonly trust: EnvironmentChanges
   /** Takes what the command writes to its output; undefined when nobody wants it. */
-  readonly output: ((part: Buffer) => void) | undefined
+  readonly output: TakeOutput | undefined
   /** Why the run must end with a failure, whatever the command's exit. */
   readonly failures: () => readonly string[]
   /** What was proved about the wire, one sentence each. */
@@ -127,6 +131,7 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
         cwd,
         out: options.out,
         procRoot: place.procRoot,
+        jobFolder: shown,
         environment,
         alarm: alarm => record.alarm(alarm),
         write: event => record.write(event),
@@ -135,12 +140,21 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
         },
         onWarning: options.onWarning,
       },
-      (name, text) => record.writeArtifact(name, text),
+      artifact => record.writeArtifact(artifact),
+      options.baseline,
     ),
   )
   const { insight } = looking
   const { jobAddress: address } = wire
-  const job = new WiredJob({ name: options.job, policy: inForce, address, names: openNames(), record, attribute, insight })
+  const job = new WiredJob({
+    name: options.job,
+    policy: inForce,
+    address,
+    names: openNames(),
+    record,
+    attribute,
+    insight,
+  })
   const proof = await proveWire(wire, place, policy.mode, signal)
   const { roots } = trust
   const { gauges, onDegraded, onWarning } = options

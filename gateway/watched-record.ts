@@ -45,6 +45,7 @@ export async function openWatchedRecord(options: WatchedRecordOptions): Promise<
     version,
     now: unixNow,
     onLogFailure: policy.onLogFailure,
+    inputs: policy.insight.packages !== undefined,
     extraSinks: [metrics.sink, ...extraSinks],
     observer: {
       written(lines) {

@@ -58,8 +58,8 @@ fi
   fi
   if [ "$tier" = kernel ] || [ "$tier" = all ]; then
     suite 'lab' 1 $(find test/lab-selftest -name '*.test.ts' 2>/dev/null | sort)
-    suite 'kernel' 1 $(find test/netns -name '*.test.ts' 2>/dev/null | sort)
-    suite 'end to end' 1 $(find test/e2e -name '*.test.ts' 2>/dev/null | sort)
+    suite 'kernel' 2 $(find test/netns -name '*.test.ts' 2>/dev/null | sort)
+    suite 'end to end' 2 $(find test/e2e -name '*.test.ts' 2>/dev/null | sort)
   fi
   if [ "$tier" = docker ]; then suite 'containers' 1 $(find test/docker -name '*.test.ts' 2>/dev/null | sort); fi
   if [ "$tier" = memory ]; then suite 'memory' 1 test/e2e/memory.test.ts; fi

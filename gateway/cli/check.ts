@@ -47,7 +47,12 @@ export const check: Command = {
 
 async function checkFile(file: string): Promise<readonly Finding[]> {
   const text = await readPolicyText(file)
-  return isComposeFile(text) ? checkCompose(text, file) : lint(parsePolicyDocument(text, file, readUse))
+  if (isComposeFile(text)) return checkCompose(text, file)
+  const document = parsePolicyDocument(text, file, readUse)
+  const denied = document.insight.packages?.deny ?? []
+  if (denied.length === 0) return lint(document)
+  const { checkDenied } = await import('../packages/check-denied.ts')
+  return [...lint(document), ...checkDenied(denied, text, file)]
 }
 
 function parseCommandLine(

@@ -19,7 +19,8 @@ resolved or dialled.
   --mode MODE    decide as if the policy had this mode: audit or block
   METHOD         such as GET or POST; GET when left out
   TARGET         [scheme://]host[:port][/path]; https when there is no scheme; a
-                 query is ignored, as rules ignore it
+                 query is ignored, as rules ignore it; or a package URL such
+                 as pkg:npm/left-pad@1.3.0 (docs/packages.md)
 
 exit: 0 every target is allowed, 1 one is denied (or would be, in audit),
 2 wrong usage or a faulty policy
@@ -32,9 +33,15 @@ export const explain: Command = {
   usage,
   async run(args, io) {
     const { file, mode, method, targets } = parseCommandLine(args, io.cwd)
-    const parsed = targets.map(text => ({ text, ...parseExplainTarget(text, method) }))
+    const parsed = targets.filter(text => !isPackage(text)).map(text => ({ text, ...parseExplainTarget(text, method) }))
     const policy = await loadForExplain(file, mode)
     let isAllowed = true
+    for (const text of targets.filter(isPackage)) {
+      const { explainPackage } = await import('../packages/explain-package.ts')
+      const explanation = await explainPackage(text, policy.insight.packages, policy.mode)
+      io.stdout.write(`${explanation.text}\n`)
+      isAllowed &&= explanation.isAllowed
+    }
     for (const { text, transport, flow, line } of parsed) {
       const explanation = explainFlow(policy, transport, flow)
       const title = flow.kind === 'request' ? `${flow.method} ${text}` : text
@@ -43,6 +50,10 @@ export const explain: Command = {
     }
     return isAllowed ? 0 : 1
   },
+}
+
+function isPackage(text: string): boolean {
+  return text.startsWith('pkg:')
 }
 
 interface CommandLine {

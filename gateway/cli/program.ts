@@ -20,10 +20,34 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     load: async () => (await import('./suggest.ts')).suggest,
   },
   report: { summary: 'the report of a job from its log', load: async () => (await import('./report.ts')).report },
+  checkpoint: {
+    summary: 'the checkout is complete; or: is this archive what the commit says',
+    load: async () => (await import('./checkpoint.ts')).checkpoint,
+  },
+  permissions: {
+    summary: 'the least permissions of each GitHub or Azure DevOps token',
+    load: async () => (await import('./permissions.ts')).permissions,
+  },
+  export: {
+    summary: "a job's log in the formats of other tools",
+    load: async () => (await import('./export.ts')).exportLog,
+  },
   verify: { summary: "check a log's hash chain and seal", load: async () => (await import('./verify.ts')).verify },
+  lock: {
+    summary: 'what jobs need of the network, as a file to review',
+    load: async () => (await import('./lock.ts')).lock,
+  },
+  fleet: {
+    summary: 'what is new in many jobs at once, and what in one alone',
+    load: async () => (await import('./fleet.ts')).fleet,
+  },
   attest: {
     summary: 'try the ways around the gateway from inside a job',
     load: async () => (await import('./attest.ts')).attest,
+  },
+  'scan-log': {
+    summary: "look for a job's canaries in another system's log",
+    load: async () => (await import('./scan-log.ts')).scanLog,
   },
   detect: {
     summary: 'the policy lines a project needs, from its own configuration',
@@ -33,7 +57,7 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
 }
 
 function overview(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`)
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(11)} ${summary}`)
   return `tidegate ${version}: a network gateway for CI/CD builds
 
 usage: tidegate COMMAND [ARGUMENT…]

@@ -12,6 +12,8 @@ export interface RunArguments {
   readonly job: string
   readonly out: string | undefined
   readonly failOnDeny: boolean
+  /** The baseline that the job is compared with. */
+  readonly lock: { readonly file: string; readonly shown: string; readonly frozen: boolean } | undefined
   /** `NAME[:GROUP]` or `UID[:GID]` of the command. */
   readonly user: string | undefined
   /** Where to serve metrics, when at all. */
@@ -35,6 +37,8 @@ export function parseRunArguments(args: readonly string[], cwd: string): RunArgu
       out: { type: 'string' },
       'fail-on-deny': { type: 'boolean', default: false },
       user: { type: 'string' },
+      lock: { type: 'string' },
+      frozen: { type: 'boolean', default: false },
       metrics: { type: 'string' },
     },
     allowPositionals: true,
@@ -48,16 +52,22 @@ export function parseRunArguments(args: readonly string[], cwd: string): RunArgu
   if (file === undefined || file === '') {
     throw new GatewayError('USAGE', 'run: there is no command (tidegate run --policy FILE -- CMD [ARG…])')
   }
-  for (const name of ['policy', 'out'] as const) {
+  for (const name of ['policy', 'out', 'lock'] as const) {
     // As of `--out "$OUT"` where that is not set: it would be this folder.
     if (values[name] === '') throw new GatewayError('USAGE', `run: --${name} is empty`)
   }
+  if (values.frozen && values.lock === undefined)
+    throw new GatewayError('USAGE', 'run: --frozen needs a baseline (--lock FILE)')
   return {
     policyFile: values.policy === undefined ? undefined : resolve(cwd, values.policy),
     mode: parseMode(values.mode),
     job: parseJobName(values.job ?? defaultJobName(file)),
     out: values.out === undefined ? undefined : resolve(cwd, values.out),
     failOnDeny: values['fail-on-deny'],
+    lock:
+      values.lock === undefined
+        ? undefined
+        : { file: resolve(cwd, values.lock), shown: values.lock, frozen: values.frozen },
     user: values.user,
     metrics: parseMetrics(values.metrics),
     command: [file, ...rest],

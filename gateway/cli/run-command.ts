@@ -3,6 +3,7 @@ import process from 'node:process'
 import type { JobProcess } from '../../sidecar-init/launch.ts'
 import type { EnvironmentChanges } from '../ca/trust-environment.ts'
 import type { Gateway } from '../start.ts'
+import { carryOutput } from './carry-output.ts'
 import type { Io } from './command.ts'
 import type { RunArguments } from './run-arguments.ts'
 import type { RunUser } from './run-user.ts'
@@ -19,18 +20,23 @@ export interface CommandToRun {
 
 /** Starts the command and waits for its end. Asked to stop, it gets the signal, and if it does not end, is killed. */
 export async function runCommand(gateway: Gateway, { args, user, environment }: CommandToRun, io: Io): Promise<number> {
+  using output = gateway.output === undefined ? undefined : carryOutput(gateway.output, user, io)
   const job = gateway.place.start({
     command: args.command,
     env: applyChanges(environment, gateway.trust),
     cwd: process.cwd(),
     ...io.outer,
     ...(user.uid === 0 && args.user === undefined ? {} : { user }),
+    ...(output === undefined ? {} : { stdio: output.stdio }),
   })
+  output?.started()
   const ended = new AbortController()
   const stopping = stopWhenAsked(job, io, ended.signal)
   const { code } = await job.exited
   ended.abort()
   await stopping
+  // Whoever asks us to stop does not wait for a reader that has stopped.
+  if (output !== undefined) await Promise.race([output.finish(), aborted(io.signal), aborted(io.fault)])
   return code
 }
 

@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 import { join, relative } from 'node:path'
 import { networkFileSystems, parseMounts } from '../../sidecar-init/mount-table.ts'
 import { checkMachine, findCommand } from '../../sidecar-init/preflight.ts'
+import type { Baseline } from '../baseline/open.ts'
 import type { GatewayError } from '../errors.ts'
 import { openIdleMemory } from '../idle-memory.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -15,9 +16,10 @@ import { terminalFor } from '../record/report/terminal.ts'
 import { renderBrief } from '../record/report/text.ts'
 import { openStatusLine } from '../record/status-line.ts'
 import { unixNow } from '../record/unix-now.ts'
-import { start } from '../start.ts'
+import { type Gateway, start } from '../start.ts'
 import { openWatchedRecord } from '../watched-record.ts'
 import type { Command, Io } from './command.ts'
+import { baselineOf } from './run-baseline.ts'
 import { parseRunArguments, type RunArguments } from './run-arguments.ts'
 import { askedSignal, type CommandToRun, runCommand } from './run-command.ts'
 import { policyOfRun } from './run-policy.ts'
@@ -26,7 +28,7 @@ import { version } from './version.ts'
 
 /** The gateway cannot protect the command; or could not until its end. */
 const notProtected = 125
-/** Something was denied, and `--fail-on-deny` was given. */
+/** Something was denied and `--fail-on-deny` was given, or something found that the policy fails a run for. */
 const somethingDenied = 3
 /** Records of runs without `--out`; a job sees this folder empty. */
 export const defaultRecords = '/var/log/tidegate'
@@ -43,12 +45,16 @@ the report is printed on stderr. Needs root.
   --out DIR            where egress.ndjson, summary.json and summary.md go
                        (default: a new folder in ${defaultRecords})
   --fail-on-deny       exit 3 when anything was denied
+  --lock FILE          compare with this baseline (tidegate lock): what is new is
+                       told, and refused where the policy has anomalies: deny
+  --frozen             refuse (in audit: observe) what the baseline does not know
   --user USER[:GROUP]  run CMD as this user (default: root, without what could
                        leave the wire)
   --metrics ADDR:PORT  serve /metrics, /healthz and /readyz while CMD runs
 
 exit: CMD's own; 125 the gateway cannot protect CMD (it is then not started, or
-ended) or wrong usage; 126 and 127 as a shell; 3 see --fail-on-deny
+ended) or wrong usage; 126 and 127 as a shell; 3 see --fail-on-deny, or what the
+policy fails a run for (integrity.onChange: fail)
 
 The files that make toolchains trust the gateway are in /run/tidegate inside the
 job, and its environment names them (docs/trust.md).
@@ -57,6 +63,7 @@ job, and its environment names them (docs/trust.md).
 /** A user's file paths, environment and options, understood and checked. */
 interface Prepared extends CommandToRun {
   readonly policy: Policy
+  readonly baseline: Baseline | undefined
   readonly out: string
 }
 
@@ -68,6 +75,7 @@ export const run: Command = {
   async run(args, io) {
     const parsed = parseRunArguments(args, io.cwd)
     const policy = await policyOfRun(parsed, io.cwd)
+    const baseline = await baselineOf(parsed, io)
     const user = parsed.user === undefined ? rootUser : parseUser(parsed.user, readAccounts())
     const environment = { ...io.env, ...user.environment }
     const tools = checkMachine()
@@ -75,7 +83,7 @@ export const run: Command = {
     findCommand(parsed.command[0], environment['PATH'], io.cwd)
     const out = parsed.out ?? join(defaultRecords, `${parsed.job}-${new Date().toISOString().replace(/[:.]/g, '')}`)
     try {
-      return await protect({ args: parsed, policy, out, user, environment }, tools, io)
+      return await protect({ args: parsed, policy, baseline, out, user, environment }, tools, io)
     } catch (cause) {
       // Whatever we were at, being asked to stop is why it failed. (A command that was started ends by itself.)
       if (!io.signal.aborted || io.fault.aborted) throw cause
@@ -107,7 +115,7 @@ function exitCodeOf({ code }: GatewayError): number {
 
 /** Record, gateway, command: opened in this order, ended in reverse; then the report. */
 async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine>, io: Io): Promise<number> {
-  const { args, policy, out, user, environment } = prepared
+  const { args, policy, baseline, out, user, environment } = prepared
   // An error may quote what the job or an origin sent.
   const warn = (text: string): void => void io.stderr.write(`tidegate: ${printable(text, longestWarning)}\n`)
   // Nobody can read metrics that are not served.
@@ -127,13 +135,16 @@ async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine
     gauges,
     environment,
     cwd: io.cwd,
+    out,
     user,
+    baseline,
     hidden: [defaultRecords],
     onDegraded: degrade,
     onWarning: warn,
   }
   let code = notProtected
   let isProved = false
+  let protector: Gateway | undefined
   try {
     const shown = canShowProgress(io.stderr, io.env, false)
     using progress = openProgress(io.stderr, shown, unixNow)
@@ -142,6 +153,7 @@ async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine
     await using _admin = await startOrSeal(serveMetrics(args, { metrics, notReady }, signal), record)
     await using gateway = await startOrSeal(start(startOptions, signal), record)
     isProved = true
+    protector = gateway
     progress.clear()
     using _memory = openIdleMemory()
     using _status = openStatusLine(io.stderr, shown, record.counts, unixNow)
@@ -151,7 +163,9 @@ async function protect(prepared: Prepared, tools: ReturnType<typeof checkMachine
     // The command could not be started, or something of ours not be ended: the record is whole all the same, and says so.
     degrade('internal-error', messageOf(cause))
   }
-  return conclude(await record.seal(), { code, out, wasDegraded: enforcement.wasDegraded, args, policy }, io)
+  // Asked when the gateway has ended: what is found at the very end counts too.
+  const failed = protector?.failures() ?? []
+  return conclude(await record.seal(), { code, out, wasDegraded: enforcement.wasDegraded, failed, args, policy }, io)
 }
 
 /** A start that fails is the end of the record too. */
@@ -179,18 +193,22 @@ interface Outcome {
   readonly code: number
   readonly out: string
   readonly wasDegraded: boolean
+  /** Why the run fails whatever the command's exit, as the policy wants it. */
+  readonly failed: readonly string[]
   readonly args: RunArguments
   readonly policy: Policy
 }
 
-/** Prints the report and finds the exit code: protection first, then `--fail-on-deny`, then the command's own. */
-function conclude({ summary, intact }: RecordEnd, { code, out, wasDegraded, args, policy }: Outcome, io: Io): number {
+/** Prints the report and finds the exit code: protection first, then what fails a run, then the command's own. */
+function conclude({ summary, intact }: RecordEnd, outcome: Outcome, io: Io): number {
+  const { code, out, wasDegraded, failed, args, policy } = outcome
   io.stderr.write(
     `\n${renderBrief(summary, terminalFor(io.stderr, io.env))}${whereToGoOn(out, summary.totals.flows.observe, io.cwd)}`,
   )
   const unprotected = wasDegraded || !intact
   if (unprotected && policy.mode === 'block') return notProtected
-  if (args.failOnDeny && summary.totals.flows.deny > 0) return somethingDenied
+  for (const why of failed) io.stderr.write(`tidegate: the run fails: ${printable(why, longestWarning)}\n`)
+  if (failed.length > 0 || (args.failOnDeny && summary.totals.flows.deny > 0)) return somethingDenied
   return code
 }
 

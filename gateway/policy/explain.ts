@@ -53,7 +53,7 @@ export function explainReason(reason: DenyReason): string {
 
 const sentences: Readonly<Record<DenyReason, string>> = {
   'no-rule': 'no rule allows it',
-  'denied-by-rule': 'a deny rule matches, and deny beats allow',
+  'denied-by-rule': 'the policy denies it, and deny beats allow',
   forbidden: 'a forbid rule matches, which holds in audit mode too',
   'address-literal': 'it is an address, and no rule names that address',
   'private-address': 'the address is private or special, and not in a range the policy opens',

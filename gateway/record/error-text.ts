@@ -22,6 +22,14 @@ export const errorText: Readonly<Record<ErrorCode, ErrorText>> = {
     means: 'a file is not a log of this version, or a line of it cannot be read',
     remedy: '`tidegate verify` names the line; compare with the copy the job uploaded',
   },
+  SOURCE_UNREADABLE: {
+    means: 'a git repository, or a source archive, cannot be read, or is not what it says',
+    remedy: 'the message names the object or entry; a shallow clone is enough, a partial one needs its trees',
+  },
+  LOCK_INVALID: {
+    means: 'the baseline (`egress.lock`) has faults, cannot be read, or does not know the job that is to be held to it',
+    remedy: 'each fault is named with line and column; `tidegate lock update LOG…` makes a lock: docs/baseline.md',
+  },
   NOT_ROOT: {
     means: 'laying the wire needs root',
     remedy: 'run as root; in a container it needs NET_ADMIN, NET_RAW, SYS_ADMIN and SETPCAP',

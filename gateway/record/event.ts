@@ -33,6 +33,7 @@ export type AlarmKind =
   | 'denied-package'
   | 'package-too-young'
   | 'digest-mismatch'
+  | 'package-unread'
   | 'install-script'
   | 'token-abroad'
   | 'token-unpinned'
@@ -44,9 +45,9 @@ export type AlarmKind =
 /** One such finding. */
 export interface Alarm {
   readonly kind: AlarmKind
-  /** One sentence that says what happened and, where there is something to do, what; at most 512 characters. */
+  /** One sentence that says what happened and, where there is something to do, what; never a secret. Cut after 512 characters. */
   readonly note: string
-  /** What it is about: a host, a package (purl), a file; the same is told once. */
+  /** What it is about: a host, a package (purl), a file. Reports tell the same about the same once, and count it. */
   readonly subject?: string
   readonly host?: string
   readonly port?: number

@@ -21,7 +21,8 @@ export class FindingsTable {
     const kind = findingOf(event, host)
     if (kind !== undefined) this.#find(kind, event, host)
     if (event.layer === 'job') {
-      if (event.event === 'anomaly' && kind === undefined) this.degrade(degradationOf(event.details?.['kind']), noteOf(event.details))
+      if (event.event === 'anomaly' && kind === undefined)
+        this.degrade(degradationOf(event.details?.['kind']), noteOf(event.details))
       return
     }
     if (event.error === undefined || event.error === 'CLIENT_REFUSED_CA') return

@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { release } from 'node:os'
 import process from 'node:process'
-import { GatewayError } from '../errors.ts'
 import type { Mode, Policy } from '../policy/policy.ts'
 import type { Alarm, FlowEvent, JobEvent, OpenFlow, Sink, Verdict } from './event.ts'
+import { writeInputs } from './export/write-inputs.ts'
 import { fanOut } from './fan-out.ts'
 import { JobLog, type LogObserver } from './job-log.ts'
 import { JobSummary, type LiveCounts } from './job-summary.ts'
-import { createLogFile, type CreatedLog, logName } from './log-file.ts'
-import { readLog } from './log-reader.ts'
+import { alarmEvent } from './alarm.ts'
+import { createLogFile } from './log-file.ts'
+import { readBack, type WrittenPlace } from './read-back.ts'
 import { openFlow } from './open-flow.ts'
 import { PacedSink } from './paced-sink.ts'
-import { openRecordFolder, type RecordFolder } from './record-folder.ts'
+import { openRecordFolder } from './record-folder.ts'
 import { redactEvent } from './redact.ts'
 import { renderMarkdown } from './report/markdown.ts'
-import { logState } from './log-state.ts'
-import type { LogState, Summary } from './summary-shape.ts'
+import type { Summary } from './summary-shape.ts'
 import type { Degradation } from './vocabulary.ts'
 
 export interface JobRecordOptions {
@@ -30,6 +30,8 @@ export interface JobRecordOptions {
   /** Unix milliseconds, fractions welcome; should not run backwards (see `unixNow`). */
   readonly now: () => number
   readonly onLogFailure: 'deny' | 'allow'
+  /** Also write `inputs.cdx.json` and `inputs.intoto.json`: what came in from package registries. */
+  readonly inputs?: boolean
   /** Further sinks, for redacted events: the metrics, a log of `serve`. */
   readonly extraSinks?: readonly Sink[]
   readonly observer?: LogObserver
@@ -39,6 +41,14 @@ export interface JobRecordOptions {
 
 /** Events go to the sinks in batches: as often as the log is written, and soon enough to be little at a time. */
 const pace = { paceMs: 10, most: 128 } as const
+
+/** A file of somebody who looks at the job. */
+interface ArtifactFile {
+  readonly name: string
+  readonly text: string
+  /** Readable by nobody else. */
+  readonly isPrivate?: boolean
+}
 
 /** How a job's record ended. */
 export interface RecordEnd {
@@ -64,10 +74,7 @@ export async function openJobRecord(options: JobRecordOptions): Promise<JobRecor
   return record
 }
 
-/** Where a record is written, and what of it is to be closed at the end. */
-interface RecordPlace {
-  readonly folder: RecordFolder
-  readonly log: CreatedLog
+interface RecordPlace extends WrittenPlace {
   readonly owned: AsyncDisposable
 }
 
@@ -101,6 +108,11 @@ export class JobRecord implements AsyncDisposable {
     return this.#log.failing && this.#strict
   }
 
+  /** Where it is written, absolute. */
+  get folder(): string {
+    return this.#place.folder.path
+  }
+
   /** Counts for a live line. */
   get counts(): LiveCounts {
     return this.#summary
@@ -124,7 +136,7 @@ export class JobRecord implements AsyncDisposable {
 
   /** Writes a line about the job itself. */
   note(event: JobEvent, facts: Pick<FlowEvent, 'details' | 'durationMs' | 'error'> = {}): void {
-    this.sink.write({ layer: 'job', startedAt: this.#options.now(), event, ...facts })
+    this.write({ layer: 'job', event, ...facts })
   }
 
   /** Writes a line that is no flow's. */
@@ -133,12 +145,8 @@ export class JobRecord implements AsyncDisposable {
   }
 
   /** Writes what somebody who looks at the job has found. */
-  alarm({ kind, note, subject, ...place }: Alarm): void {
-    const event = kind === 'canary' ? 'canary' : 'anomaly'
-    const details = { kind, note, ...(subject === undefined ? {} : { subject }) }
-    const { process, ...where } = place
-    const by = process === undefined ? {} : { process }
-    this.sink.write({ layer: 'job', startedAt: this.#options.now(), event, ...where, ...by, details })
+  alarm(alarm: Alarm): void {
+    this.write(alarmEvent(alarm))
   }
 
   /** Writes that another policy is in force from here on, and follows what it says of a failing log. */
@@ -183,7 +191,11 @@ export class JobRecord implements AsyncDisposable {
   async #end(): Promise<RecordEnd> {
     this.#paced.drain()
     const seal = await this.#log.seal(this.#summary.sealTotals())
-    const found = await this.#readBack(seal.lost)
+    const found = await readBack(this.#place, {
+      lines: this.#log.lines,
+      lost: seal.lost,
+      onTrouble: this.#options.onTrouble,
+    })
     if (found.head !== seal.head || found.state === 'broken') {
       // What we could not write is our failure; what is there and differs is someone's hand.
       const kind = seal.sealed || found.state === 'broken' ? 'log-changed' : 'log-failure'
@@ -193,34 +205,21 @@ export class JobRecord implements AsyncDisposable {
     const intact = seal.sealed && seal.lost === 0 && found.state === 'sealed' && found.head === seal.head
     await this.#writeReport('summary.json', `${JSON.stringify(summary, null, 2)}\n`)
     await this.#writeReport('summary.md', renderMarkdown(summary))
+    const write = (name: string, text: string): Promise<void> => this.#writeReport(name, text)
+    const place = { log: this.#place.log.reader, write, onTrouble: this.#options.onTrouble }
+    if (this.#options.inputs === true) await writeInputs(summary, place)
     await this.#place.owned[Symbol.asyncDispose]()
     return { summary, intact }
   }
 
-  async #readBack(lost: number): Promise<LogState> {
-    const { folder, log } = this.#place
-    try {
-      const state = logState(await readLog(log.reader, AbortSignal.timeout(60_000)), lost)
-      if ((await folder.isInPlace()) && (await log.isInPlace())) return state
-      throw new GatewayError(
-        'LOG_INVALID',
-        `${logName} was moved, removed or replaced: what lies in ${folder.path} is not ours`,
-      )
-    } catch (cause) {
-      this.#options.onTrouble(cause)
-      const message = cause instanceof Error ? cause.message : String(cause)
-      return { state: 'broken', lines: this.#log.lines, lost, message }
-    }
-  }
-
   /** Writes a file beside the log; what went wrong goes to `onTrouble`. */
-  writeArtifact(name: string, text: string): Promise<void> {
-    return this.#writeReport(name, text)
+  writeArtifact({ name, text, isPrivate = false }: ArtifactFile): Promise<void> {
+    return this.#writeReport(name, text, isPrivate ? 0o600 : undefined)
   }
 
-  async #writeReport(name: string, text: string): Promise<void> {
+  async #writeReport(name: string, text: string, permissions?: number): Promise<void> {
     try {
-      await this.#place.folder.write(name, text)
+      await this.#place.folder.write(name, text, permissions)
     } catch (cause) {
       this.#options.onTrouble(cause)
     }

@@ -1,7 +1,9 @@
 import type { Mode } from '../policy/policy.ts'
 import { FindingsTable, ProcessTable } from './findings-table.ts'
+import { PackageTable } from './package-table.ts'
 import { ReachedTable } from './reached-table.ts'
 import { RefusedTable } from './refused-table.ts'
+import { SourceTable } from './source-table.ts'
 import { hostOf, type FlowEvent, type Sink, type Verdict } from './event.ts'
 import type { LogState, Summary, Totals } from './summary-shape.ts'
 import type { Degradation } from './vocabulary.ts'
@@ -23,6 +25,8 @@ export class JobSummary implements Sink, LiveCounts {
   readonly #refused = new RefusedTable()
   readonly #found = new FindingsTable()
   readonly #processes = new ProcessTable()
+  readonly #packages = new PackageTable()
+  readonly #sources = new SourceTable()
   readonly #flows: Record<Verdict, number> = { allow: 0, observe: 0, deny: 0 }
   #requests = 0
   #connections = 0
@@ -55,6 +59,7 @@ export class JobSummary implements Sink, LiveCounts {
     this.#startedAt = Math.min(this.#startedAt, startedAt)
     this.#endedAt = Math.max(this.#endedAt, startedAt + Math.round((event.durationMs ?? 0) * 1_000) / 1_000)
     this.#found.add(event)
+    this.#sources.add(event)
     if (event.event === 'started') this.#start = startFacts(event.details ?? {})
     if (event.verdict === undefined) return
     this.#flows[event.verdict] += 1
@@ -68,6 +73,7 @@ export class JobSummary implements Sink, LiveCounts {
       this.#refused.add(event, event.verdict, reason === 'rule' ? 'no-rule' : reason)
     }
     this.#processes.add(event)
+    this.#packages.add(event)
   }
 
   /** Notes a degraded state that no event tells of. */
@@ -99,12 +105,16 @@ export class JobSummary implements Sink, LiveCounts {
       failures: this.#found.failures(),
       processes: this.#processes.list(),
       degraded: this.#found.degraded(),
+      packages: this.#packages.list(),
+      sources: this.#sources.list(),
       suggestions: [...new Set([...refused.flatMap(row => row.allow), ...findings.flatMap(row => row.allow ?? [])])],
       omitted: {
         ...this.#reached.omitted,
         ...this.#found.omitted,
         refused: this.#refused.omitted,
         processes: this.#processes.omitted,
+        packages: this.#packages.omitted,
+        sources: this.#sources.omitted,
       },
       log,
     }

@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { errorText } from './error-text.ts'
-import { alarmText, degradationText, fileEventText, findingText, layerText, reasonSet, verdictText } from './vocabulary.ts'
+import { packageFacts } from './package-facts.ts'
+import {
+  alarmText,
+  degradationText,
+  fileEventText,
+  findingText,
+  layerText,
+  reasonSet,
+  verdictText,
+} from './vocabulary.ts'
 
 // The log's one schema: `report` reads with it, docs/log.schema.json is rendered from it.
 
@@ -40,12 +49,31 @@ const common = {
 }
 const prev = hex.describe('SHA-256 of the bytes of the line before, without its line feed; 64 zeros on the first')
 
+/** What `tidegate permissions` needs to know of a request to GitHub or Azure DevOps (docs/permissions.md). */
+const tokenFacts = {
+  git: z.enum(['upload-pack', 'receive-pack', 'lfs-download', 'lfs-upload']).exactOptional(),
+  graphql: z
+    .string()
+    .regex(/^(?:unread|(?:query|mutation|subscription)(?: [A-Za-z_]\w{0,63}){0,16})$/)
+    .describe('kind and top-level fields of a GraphQL operation')
+    .exactOptional(),
+  accepted: text(256).describe("the answer's X-Accepted-GitHub-Permissions").exactOptional(),
+  credential: z
+    .string()
+    .regex(/^\w{1,64}$/)
+    .describe("variable of the job's environment that holds the token")
+    .exactOptional(),
+  home: z.enum(['github', 'azure']).describe("the job's environment names the host as its own").exactOptional(),
+}
+
 const budget = z.strictObject({
   domain: text(255).exactOptional(),
   names: count.exactOptional(),
   bytes: count.exactOptional(),
   queries: count.exactOptional(),
   nonexistent: count.exactOptional(),
+  ...tokenFacts,
+  ...packageFacts,
 })
 
 /** A flow's line: DNS, TCP, TLS, HTTP, UDP, dropped packets. */

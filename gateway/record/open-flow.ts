@@ -31,7 +31,11 @@ class Flow implements OpenFlow {
   }
 
   note(facts: Partial<FlowEvent>): void {
-    if (!this.#written) Object.assign(this.#event, facts)
+    if (this.#written) return
+    const { details } = this.#event
+    Object.assign(this.#event, facts)
+    // Several may look at one flow, each with details of its own.
+    if (details !== undefined && facts.details !== undefined) this.#event.details = { ...details, ...facts.details }
   }
 
   [Symbol.dispose](): void {

@@ -15,8 +15,11 @@ export interface RecordFolder extends AsyncDisposable {
   at(name: string): string
   /** Does its path still lead to it? */
   isInPlace(): Promise<boolean>
-  /** Writes a whole file, by rename: no reader sees half of it, and a link in its place is replaced, not followed. @throws GatewayError OUT_UNWRITABLE */
-  write(name: string, text: string): Promise<void>
+  /**
+   * Writes a whole file, by rename: no reader sees half of it, and a link in its place is replaced, not followed.
+   * `permissions` default to 0644. @throws GatewayError OUT_UNWRITABLE
+   */
+  write(name: string, text: string, permissions?: number): Promise<void>
 }
 
 /**
@@ -33,10 +36,10 @@ export async function openRecordFolder(path: string): Promise<RecordFolder> {
       const [held, there] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)])
       return there !== undefined && held.dev === there.dev && held.ino === there.ino
     },
-    async write(name, text) {
+    async write(name, text, permissions = 0o644) {
       const draft = at(`.${name}.${randomBytes(6).toString('hex')}`)
       try {
-        await writeFile(draft, text, { flag: 'wx', mode: 0o644 })
+        await writeFile(draft, text, { flag: 'wx', mode: permissions })
         await rename(draft, at(name))
       } catch (cause) {
         throw new GatewayError('OUT_UNWRITABLE', `cannot write ${name} to ${path}: ${fileFault(cause)}`, { cause })

@@ -99,10 +99,15 @@ function redactWord(word: string | undefined): string | undefined {
 }
 
 function redactDetails(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(details).map(([key, fact]) => [key, redactFact(fact)]))
+  const { note } = details
+  // A sentence is put together from what a job sent.
+  const safe = typeof note === 'string' ? { ...details, note: maskPath(note.slice(0, longest.text * 2)) } : details
+  return Object.fromEntries(Object.entries(safe).map(([key, fact]) => [key, redactFact(fact)]))
 }
 
 function redactFact(fact: unknown): unknown {
   if (typeof fact === 'string') return printable(fact, longest.text)
-  return Array.isArray(fact) ? fact.slice(0, 64).map(redactFact) : fact
+  if (Array.isArray(fact)) return fact.slice(0, 64).map(redactFact)
+  if (typeof fact !== 'object' || fact === null) return fact
+  return Object.fromEntries(Object.entries(fact).map(([key, own]) => [key, redactFact(own)]))
 }

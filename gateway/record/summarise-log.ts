@@ -28,7 +28,8 @@ export async function summariseLog(path: string, signal: AbortSignal): Promise<S
   return (summary ?? new JobSummary('unknown')).summary(logState(chain, lost))
 }
 
-function eventOf(line: LogLine): FlowEvent {
+/** What a line tells, its text made safe again. */
+export function eventOf(line: LogLine): FlowEvent {
   const { v: _v, seq: _seq, time, job: _job, prev: _prev, ...facts } = line
   return redactEvent({ ...facts, startedAt: Date.parse(time) })
 }

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts'
 import type { DenyReason } from '../policy/decision.ts'
 import type { Mode } from '../policy/policy.ts'
-import type { AlarmKind, Finding, Verdict } from './event.ts'
+import type { AlarmKind, FileEvent, Finding, Verdict } from './event.ts'
 import type { Degradation } from './vocabulary.ts'
 
 /** `summary.json`: docs/report.md says what each part means. Every list is bounded; `omitted` counts what did not fit. */
@@ -26,6 +26,10 @@ export interface Summary {
   readonly failures: readonly FailureRow[]
   readonly processes: readonly ProcessRow[]
   readonly degraded: readonly DegradedRow[]
+  /** Files of packages that came in or were refused (docs/packages.md). */
+  readonly packages: readonly PackageRow[]
+  /** Files of the workspace that were changed (docs/integrity.md). */
+  readonly sources: readonly SourceRow[]
   /** Policy lines that would allow what was refused or carry what cannot be inspected. Read each before taking it. */
   readonly suggestions: readonly string[]
   readonly omitted: Omitted
@@ -122,6 +126,42 @@ export interface DegradedRow {
   readonly note?: string
 }
 
+/** One file of a package, from one registry. */
+export interface PackageRow {
+  readonly purl: string
+  readonly registry: string
+  readonly verdict: Verdict
+  /** Where it was not simply allowed. */
+  readonly rule?: string
+  /** Of what came in; absent when nothing did. */
+  readonly sha256?: string
+  readonly sha512?: string
+  readonly sha1?: string
+  /** Is it what the registry's metadata says? */
+  readonly promise?: 'kept' | 'broken' | 'none'
+  /** By the registry's metadata, RFC 3339. */
+  readonly published?: string
+  /** The policy asks for an age, and it was not seen. */
+  readonly age?: 'unknown'
+  readonly count: number
+  readonly firstAt: string
+  readonly process?: string
+}
+
+/** A file of the workspace, and one thing that happened to it. */
+export interface SourceRow {
+  /** Relative to the workspace; absolute for a tool. */
+  readonly path: string
+  readonly event: FileEvent
+  readonly count: number
+  /** Git blob ids: before the first time, after the last. */
+  readonly before?: string
+  readonly after?: string
+  readonly firstAt: string
+  /** Of the first time. */
+  readonly process?: string
+}
+
 /** Flows whose row did not fit into the list of that name. */
 interface Omitted {
   readonly reached: number
@@ -130,6 +170,8 @@ interface Omitted {
   readonly findings: number
   readonly failures: number
   readonly processes: number
+  readonly packages: number
+  readonly sources: number
 }
 
 /** What the log says of itself. */

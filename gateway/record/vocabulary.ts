@@ -52,7 +52,7 @@ export const jobEventText: Readonly<Record<JobEvent, string>> = {
   checkpoint: 'a checkpoint of the job',
   selftest: 'the job says that it begins or ends a self-test of the wall',
   anomaly: 'the protection was degraded, or somebody who looks at the job found something',
-  canary: 'a planted credential was used',
+  canary: 'a planted credential was seen',
   sealed: 'the log ends here',
 }
 
@@ -73,7 +73,7 @@ export const findingText: Readonly<Record<Finding, string>> = {
 
 /** What those who look at the job find: `details.kind` of an anomaly or of a canary's line. */
 export const alarmText: Readonly<Record<AlarmKind, string>> = {
-  'new-host': 'a host that the baseline does not know',
+  'new-host': 'a host, or a port of one, that the baseline does not know',
   'new-process': 'a known host, asked by a program that did not ask it before',
   'new-method': 'a known host and program, with methods that were not used before',
   'new-upload': 'an upload to a host that was only read from before',
@@ -82,13 +82,14 @@ export const alarmText: Readonly<Record<AlarmKind, string>> = {
   'denied-package': 'a package that the policy denies',
   'package-too-young': 'a package version that was published too recently',
   'digest-mismatch': 'a package that is not what its registry says it is',
+  'package-unread': "an advisory file or a registry's answer that could not be read",
   'install-script': 'the network was used by the install script of a package',
   'token-abroad': 'a token was sent to a host that is not its home',
   'token-unpinned': 'a token was used that is not one of the job',
   'source-changed': 'a source file was changed while the job ran',
   'not-in-source': 'a source archive holds what its commit does not',
-  unwatched: 'changes of files may have gone unseen for a while',
-  canary: 'a planted credential was used',
+  unwatched: 'changes of files, or a part of a body, may have gone unseen',
+  canary: 'a planted credential was seen',
 }
 
 /** What degrades the protection: `details.kind` of an anomaly, the `reason` of the enforcing gauge. */

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { openLab } from '../lab/lab.ts'
 import { whyNoLab } from '../lab/requirements.ts'
 import type { Service } from '../lab/servers/internet-offer.ts'
+import { aptOptions } from './apt-options.ts'
 import { auditPolicy, blockPolicy } from './behind.ts'
 import { linesFor, requestsOnBothSides } from './record-check.ts'
 import { runSteps } from './steps.ts'
@@ -128,33 +128,3 @@ await t.test('a build’s tools work unmodified', { skip: whyNoLab(services) }, 
       t.strictSame(await lab.sink.lines(), [], 'and nothing went elsewhere')
     })
 })
-
-/** Options of apt-get that keep it to a root of its own; the machine is not changed. Returns the file that holds them. */
-function aptOptions(root: string): string {
-  for (const folder of [
-    'lists/partial',
-    'cache/archives/partial',
-    'parts',
-    'root/var/lib/dpkg/info',
-    'root/var/lib/dpkg/updates',
-  ])
-    mkdirSync(`${root}/${folder}`, { recursive: true })
-  for (const file of ['status', 'available']) writeFileSync(`${root}/root/var/lib/dpkg/${file}`, '')
-  writeFileSync(`${root}/sources.list`, 'deb [trusted=yes] http://apt.acme.test/debian ./\n')
-  const options = {
-    'Dir::Etc::sourcelist': `${root}/sources.list`,
-    'Dir::Etc::sourceparts': `${root}/parts`,
-    'Dir::State::lists': `${root}/lists`,
-    'Dir::State::status': `${root}/root/var/lib/dpkg/status`,
-    'Dir::Cache': `${root}/cache`,
-    'APT::Sandbox::User': 'root',
-    'DPkg::Options::': `--root=${root}/root`,
-  }
-  writeFileSync(
-    `${root}/options`,
-    Object.entries(options)
-      .map(([name, value]) => `-o ${name}=${value}`)
-      .join(' '),
-  )
-  return `${root}/options`
-}

@@ -17,6 +17,8 @@ await t.test("no file names the host of this machine's npm registry", async t =>
   const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim()
   const { hostname } = new URL(registry)
   t.ok(hostname.includes('.'), 'npm has a registry')
+  // The default is nobody's mirror, and the gateway recognises it by name.
+  if (hostname === 'registry.npmjs.org') return
   t.strictSame(
     files().filter(name => existsSync(name) && name !== 'package-lock.json' && text(name).includes(hostname)),
     [],

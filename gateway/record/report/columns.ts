@@ -33,6 +33,19 @@ export function layOut(rows: readonly (readonly string[])[], width: number): str
   )
 }
 
+/** A sentence as lines of at most `width` characters, broken between words where that is possible. */
+export function wrap(text: string, width: number): string[] {
+  const room = Math.max(2 * least, width)
+  const lines: string[] = []
+  for (let rest = text; rest !== '';) {
+    const space = rest.length > room ? rest.lastIndexOf(' ', room) : -1
+    const end = rest.length <= room ? rest.length : space > 0 ? space : room
+    lines.push(rest.slice(0, end))
+    rest = rest.slice(end).trimStart()
+  }
+  return lines
+}
+
 function fit(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width)
 }

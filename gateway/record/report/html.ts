@@ -1,6 +1,9 @@
 import type { RefusedRow, Summary } from '../summary-shape.ts'
 import { degradationText } from '../vocabulary.ts'
+import { amount, Markup, markup, none, type Piece, section } from './html-markup.ts'
 import { style } from './html-style.ts'
+import { packages } from './packages-html.ts'
+import { sources } from './sources-html.ts'
 import {
   activity,
   attempts,
@@ -21,29 +24,6 @@ import {
   yamlItem,
 } from './words.ts'
 
-/** Text that is markup already; anything else is escaped by `markup`. */
-class Markup {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
-  }
-}
-
-type Piece = string | number | Markup | readonly Piece[]
-
-/** The one way text becomes markup here: what is put in is escaped, so a value cannot be forgotten. */
-function markup(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {
-  return new Markup(texts.map((text, at) => text + (at < pieces.length ? escape(pieces[at] ?? '') : '')).join(''))
-}
-
-function escape(piece: Piece): string {
-  if (piece instanceof Markup) return piece.text
-  if (typeof piece === 'string') return piece.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
-  return typeof piece === 'number' ? number(piece) : piece.map(escape).join('')
-}
-
-const none = new Markup('')
-
 /** The report as one self-contained page: no script, no request, light and dark, fit for print and for an e-mail. */
 export function renderHtml(summary: Summary): string {
   const title = `Tidegate: job ${summary.job}`
@@ -61,7 +41,7 @@ export function renderHtml(summary: Summary): string {
       </head>
       <body>
         <main>
-          ${head(summary)}${degraded(summary)}${refused(summary)}${suggestions(summary)}${findings(summary)}${reached(summary)}${unseen(summary)}${failures(summary)}${processes(summary)}${foot(summary)}
+          ${head(summary)}${degraded(summary)}${refused(summary)}${suggestions(summary)}${findings(summary)}${sources(summary)}${reached(summary)}${packages(summary)}${unseen(summary)}${failures(summary)}${processes(summary)}${foot(summary)}
         </main>
       </body>
     </html>
@@ -200,50 +180,4 @@ function foot(summary: Summary): Markup {
   const kind = summary.log.state === 'broken' ? 'bad' : isWhole(summary) ? 'good' : 'warn'
   const hash = summary.log.head === undefined ? none : markup`<br />Head: <code>${summary.log.head}</code>`
   return markup`<footer class="${kind}"><p>${logSentence(summary.log)}${hash}</p></footer>`
-}
-
-function amount(value: number | string): Markup {
-  return markup`<span class="amount">${typeof value === 'number' ? bytes(value) : value}</span>`
-}
-
-/** The heading of a column, inside the cell: what a narrow screen shows instead of the column. */
-function label(column: string): Markup {
-  return markup`<span class="label">${column}</span>`
-}
-
-function isEmpty(cell: Piece): boolean {
-  return cell === '' || (Array.isArray(cell) && cell.length === 0)
-}
-
-function section(
-  title: string,
-  columns: readonly string[],
-  rows: readonly (readonly Piece[])[],
-  omitted: number,
-): Markup {
-  if (rows.length === 0) return none
-  const body = rows.map(
-    row =>
-      markup`<tr>
-        ${row.map((cell, at) => markup`<td>${isEmpty(cell) ? none : label(columns[at] ?? '')}${cell}</td>`)}
-      </tr> `,
-  )
-  const more =
-    omitted > 0 ? markup`<p>${plural(omitted, 'more flow')} did not fit into this list; the log has them.</p>` : none
-  return markup`<section>
-    <h2>${title}</h2>
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            ${columns.map(column => markup`<th>${column}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${body}
-        </tbody>
-      </table>
-    </div>
-    ${more}
-  </section> `
 }

@@ -1,5 +1,8 @@
 import type { Summary } from '../summary-shape.ts'
 import { degradationText } from '../vocabulary.ts'
+import { code, fenced, plain, rest, table } from './markdown-text.ts'
+import { packages } from './packages-markdown.ts'
+import { sources } from './sources-markdown.ts'
 import {
   activity,
   attempts,
@@ -29,7 +32,20 @@ const limit = 50
  * in code spans or escaped, so a host or path that holds markup is text.
  */
 export function renderMarkdown(summary: Summary): string {
-  const sections = [head, degraded, refused, suggestions, findings, reached, unseen, failures, processes, foot]
+  const sections = [
+    head,
+    degraded,
+    refused,
+    suggestions,
+    findings,
+    sources,
+    reached,
+    packages,
+    unseen,
+    failures,
+    processes,
+    foot,
+  ]
   const parts = sections.map(section => section(summary)).filter(lines => lines.length > 0)
   return `${parts.map(lines => lines.join('\n')).join('\n\n')}\n`
 }
@@ -81,7 +97,7 @@ function findings(summary: Summary): string[] {
   const { shown, more } = first(summary.findings, limit)
   const lines = shown.map(row => {
     const by = row.process === undefined ? '' : `, by ${code(row.process)}`
-    const facts = `${findingMeaning(row)} (${plural(row.count, 'time')}${by})`
+    const facts = `${plain(findingMeaning(row))} (${plural(row.count, 'time')}${by})`
     const told = [facts, ...findingRemedies(row).map(plain)].join(', ')
     return `- ${row.host === undefined ? '' : `${code(row.host)}: `}${told}`
   })
@@ -146,39 +162,4 @@ function foot(summary: Summary): string[] {
   const sentence = plain(logSentence(summary.log))
   const hash = summary.log.head === undefined ? '' : ` Head: ${code(summary.log.head)}`
   return [isWhole(summary) ? `${sentence}${hash}` : `**${sentence}**${hash}`]
-}
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  return [tableRow(columns), tableRow(columns.map(() => '---')), ...rows.map(tableRow)]
-}
-
-function tableRow(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`
-}
-
-function rest(more: number): string[] {
-  return more > 0 ? ['', `and ${number(more)} more in summary.json`] : []
-}
-
-/**
- * A code span that holds any printable text: longer fence than any run of backticks inside, and `|` escaped, which a
- * table cell unescapes before code spans are read (GFM §4.10); a backslash before it is doubled, or it would escape ours.
- */
-function code(text: string): string {
-  const runs = [...text.matchAll(/`+/g)].map(([run]) => run.length)
-  const fence = '`'.repeat(Math.max(0, ...runs) + 1)
-  const pad = text.startsWith('`') || text.endsWith('`') || text === '' ? ' ' : ''
-  return `${fence}${pad}${text.replace(/(\\*)\|/g, '$1$1\\|')}${pad}${fence}`
-}
-
-/** Text outside a code span, with everything that Markdown or HTML would read escaped. */
-function plain(text: string): string {
-  return text.replace(/[\\`*_{}[\]()#+!|<>~&]/g, character => entities[character] ?? `\\${character}`)
-}
-
-const entities: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;' }
-
-/** A line inside a fence: it must not end it. */
-function fenced(line: string): string {
-  return line.replaceAll('```', "'''")
 }

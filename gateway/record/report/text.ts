@@ -1,7 +1,10 @@
-import type { RefusedRow, Summary } from '../summary-shape.ts'
+import type { FindingRow, RefusedRow, Summary } from '../summary-shape.ts'
 import { degradationText } from '../vocabulary.ts'
-import { layOut } from './columns.ts'
+import { layOut, wrap } from './columns.ts'
+import { packages } from './packages-text.ts'
+import { sources } from './sources-text.ts'
 import type { Terminal } from './terminal.ts'
+import { clip, rest } from './text-lines.ts'
 import {
   activity,
   attempts,
@@ -33,7 +36,7 @@ const briefLimit = 8
 export function renderText(summary: Summary, terminal: Terminal): string {
   const offered = { ...summary, refused: toldOnce(summary.refused) }
   return join(
-    [head, refused, observed, findings, reached, unseen, failures, processes, suggestions, foot],
+    [head, refused, observed, findings, sources, reached, packages, unseen, failures, processes, suggestions, foot],
     offered,
     terminal,
   )
@@ -57,7 +60,7 @@ export function renderBrief(summary: Summary, terminal: Terminal): string {
     ],
   }
   const short = { ...terminal, rows: briefLimit }
-  const sections = [refused, observed, findings, reached, unseenInShort, failures, suggestions, foot]
+  const sections = [refused, observed, findings, reached, packages, unseenInShort, failures, suggestions, foot]
   return `${head(summary, terminal).join('\n')}\n\n${join(sections, brief, short)}`
 }
 
@@ -128,7 +131,7 @@ function findings(summary: Summary, { paint, width, rows = limit }: Terminal): s
   const { shown, more } = first(summary.findings, rows)
   if (shown.length === 0) return []
   const lines = shown.flatMap(row => [
-    `  ${paint('warn', '!')} ${clip(`${row.subject ?? row.host ?? ''} ${findingMeaning(row)}`.trim(), width - 4)}`,
+    ...whatWasFound(row, width - 4).map((line, at) => `  ${at === 0 ? paint('warn', '!') : ' '} ${line}`),
     ...findingRemedies(row).map(remedy => `      ${clip(remedy, width - 6)}`),
     paint(
       'dim',
@@ -136,6 +139,12 @@ function findings(summary: Summary, { paint, width, rows = limit }: Terminal): s
     ),
   ])
   return [paint('bold', 'Findings'), ...lines, ...rest(more, paint)]
+}
+
+/** An alarm is a sentence of its own, with what to do at its end: nothing of it is cut. */
+function whatWasFound(row: FindingRow, width: number): string[] {
+  if (row.note === undefined) return [clip(`${row.host ?? ''} ${findingMeaning(row)}`.trim(), width)]
+  return wrap(row.host === undefined ? row.note : `${row.host}: ${row.note}`, width)
 }
 
 function reached(summary: Summary, { paint, width, rows = limit }: Terminal): string[] {
@@ -214,13 +223,4 @@ function foot(summary: Summary, { paint }: Terminal): string[] {
     paint(style, logSentence(summary.log)),
     ...(summary.log.head === undefined ? [] : [paint('dim', `Its head is ${summary.log.head}`)]),
   ]
-}
-
-function rest(more: number, paint: Terminal['paint']): string[] {
-  return more > 0 ? [paint('dim', `  and ${number(more)} more`)] : []
-}
-
-function clip(text: string, width: number): string {
-  const room = Math.max(16, width)
-  return text.length > room ? `${text.slice(0, room - 1)}…` : text
 }

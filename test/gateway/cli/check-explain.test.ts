@@ -50,6 +50,15 @@ t.test('check: exit 1 with errors, every file looked at', async t => {
   t.match(stdout, 'error UNKNOWN_KEY')
 })
 
+t.test('check: a denied package whose range cannot be read, at its place', async t => {
+  const body = policy('allow: []\npackages:\n  deny: ["pkg:npm/fine@^1.2.0||<0.9.0", "pkg:pypi/odd@latest!"]\n')
+  const folder = t.testdir({ 'p.yaml': body })
+  const { code, stdout } = await run(check, [`${folder}/p.yaml`])
+  t.equal(code, 1)
+  t.match(stdout, /p\.yaml:5:\d+: error WRONG_VALUE: pkg:pypi\/odd@latest!: .+ → .+\n/)
+  t.notMatch(stdout, 'pkg:npm/fine')
+})
+
 t.test('check: wrong usage and unreadable files are errors of their own', async t => {
   await t.rejects(run(check, []), { code: 'USAGE' })
   await t.rejects(run(check, ['--nonsense', 'x']), { code: 'USAGE' })
@@ -81,6 +90,31 @@ t.test('explain: audit is explained as what block would do, and --mode tries the
   t.match(audit.stdout, 'observe')
   t.match((await run(explain, ['--policy', `${folder}/p.yaml`, '--mode', 'block', 'a.test'])).stdout, 'deny, no-rule')
   t.match((await run(explain, ['--policy', `${folder}/p.yaml`, 'bad.test'])).stdout, 'no line can allow it')
+})
+
+t.test('explain: a package', async t => {
+  const packages =
+    'packages: { deny: ["pkg:npm/evil@<2.0.0"], internal: [{ scope: "@acme/*", from: npm.acme.test }], minimumAgeDays: 7 }'
+  const folder = t.testdir({
+    'p.yaml': policy(`allow: [a.test]\n${packages}\n`),
+    'none.yaml': policy('allow: [a.test]\n'),
+  })
+  const ask = (...targets: readonly string[]): ReturnType<typeof run> =>
+    run(explain, ['--policy', `${folder}/p.yaml`, ...targets])
+  t.match(await ask('pkg:npm/evil@1.0.0'), {
+    code: 1,
+    stdout: /deny {5}packages\.deny\[0\] pkg:npm\/evil@<2\.0\.0\n[^]* {2}= deny: /,
+  })
+  t.match(await ask('pkg:npm/evil@2.0.0', 'a.test'), {
+    code: 0,
+    stdout: /less than 7 days ago\n {2}= allow\n[^]*allow\[0\] a\.test/,
+  })
+  t.match(await ask('pkg:npm/%40acme/ui'), {
+    code: 0,
+    stdout: 'packages.internal[0] @acme/*, unless it comes from its registry',
+  })
+  t.match(await run(explain, ['--policy', `${folder}/none.yaml`, 'pkg:npm/evil']), { code: 0, stdout: 'nobody looks' })
+  for (const bad of ['pkg:', 'pkg:hex/x@1']) await t.rejects(ask(bad), { code: 'USAGE' }, bad)
 })
 
 t.test('explain: wrong usage and faulty policies are errors of their own', async t => {

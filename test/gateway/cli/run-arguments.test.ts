@@ -29,6 +29,13 @@ t.test('parseRunArguments(): an address for metrics is an address', async t => {
   }
 })
 
+t.test('parseRunArguments(): a baseline is of the folder, and told as it was given', async t => {
+  const lockOf = (...args: readonly string[]) => parseRunArguments([...args, '--', 'make'], '/work').lock
+  t.equal(lockOf(), undefined)
+  t.strictSame(lockOf('--lock', 'ci/x.lock'), { file: '/work/ci/x.lock', shown: 'ci/x.lock', frozen: false })
+  t.match(lockOf('--frozen', '--lock', '/x.lock'), { file: '/x.lock', frozen: true })
+})
+
 t.test('parseRunArguments(): what cannot be meant is USAGE', async t => {
   const wrong: readonly (readonly [sentence: string, args: readonly string[]])[] = [
     ['no command', []],
@@ -38,6 +45,8 @@ t.test('parseRunArguments(): what cannot be meant is USAGE', async t => {
     ['an unknown option', ['--nope', '--', 'make']],
     ['an option without its value', ['--policy', '--', 'make']],
     ['an empty folder, as of a variable that is not set', ['--out', '', '--', 'make']],
+    ['an empty baseline', ['--lock', '', '--', 'make']],
+    ['nothing that could be frozen', ['--frozen', '--', 'make']],
     ['an empty policy', ['--policy=', '--', 'make']],
     ['a mode that there is not', ['--mode', 'log', '--', 'make']],
     ['a job whose name would be a path', ['--job', '../x', '--', 'make']],

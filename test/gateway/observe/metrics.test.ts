@@ -15,6 +15,7 @@ const contract: Readonly<Record<string, readonly string[]>> = {
   tls_handshakes_total: ['side', 'outcome'],
   leaf_certificates_total: [],
   packets_denied_total: ['protocol'],
+  alarms_total: ['kind'],
   jobs: [],
   enforcing: ['mode', 'reason'],
   ruleset_intact: [],

@@ -7,6 +7,7 @@ import { explainReason } from '../../../gateway/policy/explain.ts'
 import { errorText } from '../../../gateway/record/error-text.ts'
 import { renderLogJsonSchema } from '../../../gateway/record/log-json-schema.ts'
 import {
+  alarmText,
   degradationText,
   fileEventText,
   findingText,
@@ -54,6 +55,7 @@ const documents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     finding: meanings(findingText),
     degradation: meanings(degradationText),
   },
+  'docs/insight.md': { alarm: meanings(alarmText) },
   'docs/metrics.md': {
     metrics: table(
       ['metric', 'labels', 'meaning'],

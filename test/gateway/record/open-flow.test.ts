@@ -84,3 +84,18 @@ await t.test('fanOut(): a sink that throws keeps the event from no other, and is
   t.same(seen, ['dns'])
   t.same(causes, [broken])
 })
+
+await t.test('openFlow(): details of several who look at it are kept together', async t => {
+  const written: FlowEvent[] = []
+  {
+    using flow = openFlow(
+      { layer: 'http' },
+      event => written.push(event),
+      () => 0,
+    )
+    flow.note({ details: { git: 'upload-pack' } })
+    flow.note({ status: 200 })
+    flow.note({ details: { credential: 'GITHUB_TOKEN' } })
+  }
+  t.same(written[0]?.details, { git: 'upload-pack', credential: 'GITHUB_TOKEN' })
+})

@@ -6,7 +6,7 @@ import { fakeLogFile } from './fake-log-file.ts'
 export const noTotals = { allow: 0, observe: 0, deny: 0, bytesSent: 0, bytesReceived: 0 }
 
 /** The text of a sealed log of these events. */
-export async function writeLog(events: readonly FlowEvent[]): Promise<string> {
+export async function writeLog(events: readonly FlowEvent[], job = 'job'): Promise<string> {
   const file = fakeLogFile()
   const observer = {
     written: () => undefined,
@@ -14,7 +14,7 @@ export async function writeLog(events: readonly FlowEvent[]): Promise<string> {
       throw error
     },
   }
-  const log = new JobLog({ file, job: 'job', now: () => 0, observer, paceMs: 0 })
+  const log = new JobLog({ file, job, now: () => 0, observer, paceMs: 0 })
   for (const event of events) log.write(redactEvent(event))
   await log.seal(noTotals)
   return file.text()
