@@ -11,6 +11,7 @@ t.setTimeout(120_000)
 
 /** Every metric and its labels (contracts.md §4). */
 const contract: Readonly<Record<string, readonly string[]>> = {
+  tidegate_alarms_total: ['kind'],
   tidegate_flows_total: ['layer', 'verdict', 'reason'],
   tidegate_bytes_total: ['direction'],
   tidegate_dns_queries_total: ['verdict', 'qtype', 'rcode'],
