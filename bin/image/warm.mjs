@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 enableCompileCache(`${root}/.node/compile-cache`)
-// Not the entries: they would run. They are cached when the image build asks them for their version.
-const files = globSync('{gateway,sidecar-init}/**/*.ts', { cwd: root }).filter(file => !file.endsWith('/main.ts'))
+// Not the entries, of programs and of threads: they would run. The programs' are cached when the image build asks them for their version.
+const isEntry = file => file.endsWith('/main.ts') || file.endsWith('-thread.ts')
+const files = globSync('{gateway,sidecar-init}/**/*.ts', { cwd: root }).filter(file => !isEntry(file))
 for (const file of files) await import(`${root}/${file}`)
 flushCompileCache()
