@@ -34,7 +34,7 @@ t.test('the compose part of the README works as it is written', { skip: whyNoDoc
   t.equal(cloned.exitCode, 0, cloned.stderr)
   const project = `${lab.dir}/your-project`
   mkdirSync(project)
-  const ask = `fetch('https://evil.test/').then(() => process.exit(1), e => console.log('refused', e.cause.code))`
+  const ask = `await fetch('https://evil.test/').catch(() => undefined); console.log('built')`
   writeFileSync(
     `${project}/package.json`,
     JSON.stringify({ name: 'yours', version: '1.0.0', scripts: { build: 'node build.mjs' } }),
@@ -52,8 +52,9 @@ t.test('the compose part of the README works as it is written', { skip: whyNoDoc
   })
   t.teardown(() => engine.compose(project, ['down', '--volumes', '--timeout', '2']))
   t.equal(exitCode, 0, stderr.slice(-3_000))
-  t.match(stdout, /refused ENOTFOUND/, stderr.slice(-3_000))
+  t.match(stdout, /\bbuilt$/m, stderr.slice(-3_000))
   t.match(stdout, /^exit 0$/m, 'the exit code of the build')
-  t.match(stdout, /evil\.test/, 'the report names what was refused')
+  // The policy to begin with only watches.
+  t.match(stdout, /Would be refused in block mode[^]*evil\.test:443/, 'the report names what the policy does not allow')
   t.match(stdout, /intact and sealed/)
 })
