@@ -32,7 +32,9 @@ async function detected(
   home: Tree,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Detection> {
-  const folder = t.testdir({ project, home })
+  // Go leaves a process behind that counts, and writes there while the folder is being removed.
+  const quiet = { '.config': { go: { telemetry: { mode: 'off' } } } }
+  const folder = t.testdir({ project, home: Object.assign(quiet, home) })
   const signal = AbortSignal.timeout(60_000)
   const { root, files } = await readProject(join(folder, 'project'), isWanted, defaultBounds, signal)
   const machine = thisMachine({
