@@ -1,5 +1,6 @@
 import type { Baseline } from './baseline/open.ts'
 import { combine } from './insight/combine.ts'
+import { guarded } from './insight/guarded.ts'
 import type { Insight } from './insight/insight.ts'
 import type { Artifact, InsightHost, InsightPart, TakeOutput } from './insight/part.ts'
 
@@ -33,9 +34,15 @@ export async function openInsight(
   const parts: InsightPart[] = []
   for (const open of wanted(host, baseline)) parts.push(opening.use(await open()))
   const owned = opening.move()
+  const failed = (cause: unknown): void => {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    const note = `a fault of ours while looking at what the job did, which was refused (block) or not looked at (audit): ${why}`
+    host.alarm({ kind: 'unwatched', note: note.slice(0, 512) })
+    host.onWarning(note)
+  }
   const listeners = parts.filter(part => part.output !== undefined)
   return {
-    insight: combine(parts.flatMap(({ insight }) => (insight === undefined ? [] : [insight]))),
+    insight: combine(parts.flatMap(({ insight }) => (insight === undefined ? [] : [guarded(insight, failed)]))),
     environment: Object.assign({}, ...parts.map(part => part.environment ?? {})),
     output:
       listeners.length === 0 ? undefined : (bytes, stream) => listeners.forEach(part => part.output?.(bytes, stream)),

@@ -136,7 +136,9 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
         alarm: alarm => record.alarm(alarm),
         write: event => record.write(event),
         closeNetwork: () => {
-          if (inForce.current.mode === 'block') inForce.close()
+          if (inForce.current.mode !== 'block') return
+          inForce.close()
+          record.policyChanged(inForce.current, 'job')
         },
         onWarning: options.onWarning,
       },

@@ -33,10 +33,14 @@ const mostCheckpoints = 100
 
 /**
  * Serves `job.sock` of a job of `run`: `checkpoint` and `manifest` (docs/job-socket.md). Everyone in the job may ask. The
- * answer to a fault is a fault; the gateway is never at risk.
+ * answer to a fault is a fault, which is told to `onFault`; the gateway is never at risk.
  * @throws Error of the file system when there can be no socket
  */
-export async function openCheckpointSocket(path: string, desk: CheckpointDesk): Promise<AsyncDisposable> {
+export async function openCheckpointSocket(
+  path: string,
+  desk: CheckpointDesk,
+  onFault: (cause: unknown) => void,
+): Promise<AsyncDisposable> {
   const open = new Set<Socket>()
   let count = 0
   const answer = async (line: string): Promise<Reply> => {
@@ -48,6 +52,14 @@ export async function openCheckpointSocket(path: string, desk: CheckpointDesk): 
     if (asked.data.op === 'checkpoint') return desk.checkpoint(asked.data.folder)
     desk.manifest(asked.data)
     return { ok: true }
+  }
+  const answered = async (line: string): Promise<Reply> => {
+    try {
+      return await answer(line)
+    } catch (cause) {
+      onFault(cause)
+      return { ok: false, error: 'the gateway met a fault of its own; its log says which' }
+    }
   }
   const server = createServer({ allowHalfOpen: true }, socket => {
     if (open.size >= mostConnections) {
@@ -69,7 +81,7 @@ export async function openCheckpointSocket(path: string, desk: CheckpointDesk): 
       if (lineEnd === -1 && said.length <= longestRequest) return
       socket.off('data', take)
       const line = lineEnd === -1 ? '' : said.slice(0, lineEnd)
-      void answer(line).then(reply => socket.end(`${JSON.stringify(reply)}\n`))
+      void answered(line).then(reply => socket.end(`${JSON.stringify(reply)}\n`))
     }
     socket.on('data', take)
   })
@@ -80,8 +92,7 @@ export async function openCheckpointSocket(path: string, desk: CheckpointDesk): 
   chmodSync(path, 0o666)
   const { promise: closed, resolve } = Promise.withResolvers<void>()
   server.once('close', resolve)
-  // What cannot be accepted is not; those who ask are told by their own end.
-  server.on('error', () => server.close())
+  server.on('error', onFault)
   return {
     async [Symbol.asyncDispose]() {
       server.close()

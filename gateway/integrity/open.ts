@@ -69,7 +69,9 @@ async function openSocket(
 ): Promise<AsyncDisposable | undefined> {
   if (jobFolder === undefined) return undefined
   try {
-    return await openCheckpointSocket(`${jobFolder}/job.sock`, desk)
+    const onFault = (cause: unknown): void =>
+      onWarning(`a fault of ours at the job's socket: ${cause instanceof Error ? cause.message : String(cause)}`)
+    return await openCheckpointSocket(`${jobFolder}/job.sock`, desk, onFault)
   } catch (cause) {
     onWarning(
       `the job cannot tell when its checkout is complete: ${cause instanceof Error ? cause.message : String(cause)}`,

@@ -25,18 +25,26 @@ async function say(path: string, words: string): Promise<string> {
   return text(socket)
 }
 
+const failed = (cause: unknown): never => {
+  throw cause
+}
+
 await t.test('a checkpoint, a manifest, and whatever else is said', async t => {
   const path = socketPath(t)
   const asked: (string | undefined)[] = []
   const told: ManifestFindings[] = []
   let answer: CheckpointAnswer = { ok: true, commit, files: 3, changed: 1 }
-  await using _socket = await openCheckpointSocket(path, {
-    async checkpoint(folder) {
-      asked.push(folder)
-      return answer
+  await using _socket = await openCheckpointSocket(
+    path,
+    {
+      async checkpoint(folder) {
+        asked.push(folder)
+        return answer
+      },
+      manifest: findings => void told.push(findings),
     },
-    manifest: findings => void told.push(findings),
-  })
+    failed,
+  )
   t.match(await askCheckpoint('/work', path, signal), { commit, files: 3, changed: 1 })
   t.strictSame(asked, ['/work'])
   answer = { ok: false, error: 'no repository' }
@@ -59,17 +67,42 @@ await t.test('a checkpoint, a manifest, and whatever else is said', async t => {
 await t.test('it is asked so often, and no more; and nobody listens after', async t => {
   const path = socketPath(t)
   let count = 0
-  const socket = await openCheckpointSocket(path, {
-    async checkpoint() {
-      count += 1
-      return { ok: true, commit, files: 0, changed: 0 }
+  const socket = await openCheckpointSocket(
+    path,
+    {
+      async checkpoint() {
+        count += 1
+        return { ok: true, commit, files: 0, changed: 0 }
+      },
+      manifest: () => undefined,
     },
-    manifest: () => undefined,
-  })
+    failed,
+  )
   for (let asked = 0; asked < 100; asked += 1) await askCheckpoint('/', path, signal)
   await t.rejects(askCheckpoint('/', path, signal), { code: 'GATEWAY_REFUSED' })
   t.equal(count, 100)
   await socket[Symbol.asyncDispose]()
   await t.rejects(askCheckpoint('/', path, signal), { code: 'GATEWAY_UNREACHABLE' })
   t.notOk(await tellManifest({ archive: 'a', commit, count: 1, paths: [] }, path, signal))
+})
+
+await t.test('a fault of ours is told to both sides, and the next is answered', async t => {
+  const path = socketPath(t)
+  const faults: unknown[] = []
+  let isBroken = true
+  await using _socket = await openCheckpointSocket(
+    path,
+    {
+      async checkpoint() {
+        if (isBroken) throw new Error('the thread is gone')
+        return { ok: true, commit, files: 0, changed: 0 }
+      },
+      manifest: () => undefined,
+    },
+    cause => faults.push(cause),
+  )
+  await t.rejects(askCheckpoint('/', path, signal), { code: 'GATEWAY_REFUSED', message: /a fault of its own/ })
+  t.match(faults, [{ message: 'the thread is gone' }])
+  isBroken = false
+  t.match(await askCheckpoint('/', path, signal), { commit })
 })
