@@ -17,16 +17,15 @@ export function guarded(insight: Insight, failed: (cause: unknown) => void): Ins
       return fault
     }
   }
-  const { question, asker, connection, request } = insight
   return {
-    ...(question === undefined ? {} : { question: seen => ask(() => question.call(insight, seen)) }),
-    ...(asker === undefined ? {} : { asker: answered => void ask(() => asker.call(insight, answered)) }),
-    ...(connection === undefined ? {} : { connection: seen => ask(() => connection.call(insight, seen)) }),
-    ...(request === undefined
+    ...(insight.question === undefined ? {} : { question: seen => ask(() => insight.question?.(seen)) }),
+    ...(insight.asker === undefined ? {} : { asker: answered => void ask(() => insight.asker?.(answered)) }),
+    ...(insight.connection === undefined ? {} : { connection: seen => ask(() => insight.connection?.(seen)) }),
+    ...(insight.request === undefined
       ? {}
       : {
           request: seen => {
-            const look = ask(() => request.call(insight, seen))
+            const look = ask(() => insight.request?.(seen))
             if (look === undefined) return undefined
             return 'reason' in look ? { objection: look } : guardedLook(look, ask)
           },
