@@ -7,10 +7,10 @@ const lookMs = 1_000
 /** A gateway that was at work for less of that time is not missed for some 30 ms. */
 const restingShare = 0.1
 /**
- * Rests in a row before memory is given back again. The start needs one: nothing is warm yet. After a load V8 forgets with the
- * garbage what it has learned of the code: measured, the next second of HTTP/2 took half as much CPU again.
+ * Rests in a row before memory is given back after a load. With the garbage V8 forgets what it has learned of the code: compiled
+ * code holds on to the shapes of objects that are dead by then. Measured, the next seconds of requests took twice the CPU.
  */
-const restsAgain = 10
+const restsAgain = 60
 /** What memory must have grown by since it was last given back, in bytes: less is not worth the work. */
 const worthwhile = 16 * 1024 * 1024
 
@@ -24,8 +24,9 @@ export interface MemoryPorts {
 }
 
 /**
- * Gives memory back to the machine when the gateway rests: at once what its start needed, after ten seconds what a load has left. A
- * build's machine is small, and neither V8 nor the C library gives back by itself what it may need again.
+ * Gives memory back to the machine when the gateway rests: at once what its start needed, as long as nothing has come that could have
+ * warmed its code; after a minute what a load has left. A build's machine is small, and neither V8 nor the C library gives back by
+ * itself what it may need again.
  */
 export function openIdleMemory(): Disposable {
   const look = memoryWatch({
@@ -45,6 +46,7 @@ export function memoryWatch({ workShare, resident, giveBack }: MemoryPorts): () 
   let restsNeeded = 1
   return () => {
     rests = workShare() > restingShare ? 0 : rests + 1
+    if (rests === 0) restsNeeded = restsAgain
     if (rests < restsNeeded || resident() < kept + worthwhile) return
     giveBack()
     kept = resident()
