@@ -43,6 +43,13 @@ export function openAttribution(source: AttributionSource): Attribute {
   }
 }
 
+/** What is found in one turn of the event loop, for all sockets that were there before it. */
+interface Look {
+  readonly view: ProcView
+  /** Known processes that are still what they were. */
+  readonly confirmed: Set<number>
+}
+
 /** What holds a socket, and of a family that shares it the eldest. */
 class Search {
   readonly #processes: JobProcesses
@@ -52,7 +59,9 @@ class Search {
   /** Processes that were found, the last one last: they are asked first. */
   readonly #recent = new Set<number>()
   readonly #known: KnownProcesses
-  #asked: ((view: ProcView) => void)[] = []
+  /** Where the last one was found. */
+  #last: Holding | undefined
+  #asked: ((look: Look) => void)[] = []
 
   constructor(processes: JobProcesses, now: () => number) {
     this.#processes = processes
@@ -71,8 +80,8 @@ class Search {
   /** What is asked in one turn of the event loop is found in one look: a client opens many connections at once. */
   #inNextLook(owner: SocketOwner): Promise<{ process: ProcessInfo | undefined; isOver: boolean }> {
     return new Promise((resolve, reject) => {
-      this.#asked.push(view => {
-        this.#find(view, owner).then(process => resolve({ process, isOver: view.isOver }), reject)
+      this.#asked.push(look => {
+        this.#find(look, owner).then(process => resolve({ process, isOver: look.view.isOver }), reject)
       })
       if (this.#asked.length === 1) setImmediate(this.#look)
     })
@@ -82,13 +91,15 @@ class Search {
     const asked = this.#asked
     this.#asked = []
     const view = new ProcView(this.#processes, this.#now, this.#now() + searchMs)
-    for (const ask of asked) ask(view)
+    const look = { view, confirmed: new Set<number>() }
+    for (const ask of asked) ask(look)
   }
 
-  async #find(view: ProcView, { inode, uid }: SocketOwner): Promise<ProcessInfo | undefined> {
-    const found = this.#seenAt(view, inode) ?? (await this.#holder(view, inode))
+  async #find({ view, confirmed }: Look, { inode, uid }: SocketOwner): Promise<ProcessInfo | undefined> {
+    const found = this.#seenAt(view, inode) ?? this.#nextTo(view, inode) ?? (await this.#holder(view, inode))
     if (found === undefined) return undefined
-    const known = this.#known.recall(found.pid, inode, uid)
+    this.#last = found
+    const known = this.#known.recall(found.pid, inode, uid, confirmed)
     // Held after the process was confirmed: then it is the process that holds it.
     if (known !== undefined && view.isHeld(found, inode)) return known
     const before = this.#known.fingerprint(found.pid)
@@ -119,6 +130,13 @@ class Search {
     if (holding === undefined || view.isHeld(holding, inode)) return holding
     this.#seen.delete(inode)
     return undefined
+  }
+
+  /** Who opens many connections has them at descriptors in a row. */
+  #nextTo(view: ProcView, inode: number): Holding | undefined {
+    if (this.#last === undefined) return undefined
+    const { pid, fd } = this.#last
+    return view.holdingAt({ pid, fd: String(Number(fd) + 1) }, inode, this.#remember)
   }
 
   async #holder(view: ProcView, inode: number): Promise<Holding | undefined> {

@@ -28,13 +28,17 @@ export class KnownProcesses {
 
   /**
    * The process, if it is still what it was and opened the socket itself. `uid`: whose socket it is, says the kernel; a
-   * process that has become another user is looked at anew.
+   * process that has become another user is looked at anew. `confirmed`: of one look, those that were found to be what they
+   * were; who is known now and was known before was the same all the while, so one question does for all sockets of a look.
    */
-  recall(pid: number, inode: number, uid: number): ProcessInfo | undefined {
+  recall(pid: number, inode: number, uid: number, confirmed: Set<number>): ProcessInfo | undefined {
     const known = this.#known.get(pid)
     if (known === undefined || known.inherited.has(inode) || known.process.uid !== uid) return undefined
-    const isSame = known.fingerprint === fingerprint(this.#procRoot, pid) && this.#haveSameParents(known)
-    if (isSame) return known.process
+    if (confirmed.has(pid)) return known.process
+    if (known.fingerprint === fingerprint(this.#procRoot, pid) && this.#haveSameParents(known)) {
+      confirmed.add(pid)
+      return known.process
+    }
     this.#known.delete(pid)
     return undefined
   }

@@ -72,6 +72,13 @@ export class ProcView {
     }
   }
 
+  /** The socket that a process has at its descriptor, told to `seen`: one read, where listing the descriptors takes dozens. */
+  holdingAt(at: Holding, inode: number, seen: (socket: number, at: Holding) => void): Holding | undefined {
+    const socket = socketAt(`${this.#processes.root}/${at.pid}/fd/${at.fd}`)
+    if (socket !== undefined) seen(socket, at)
+    return socket === inode ? at : undefined
+  }
+
   /** The sockets of a process that have been seen; all of them once one was looked for in vain. */
   socketsOf(pid: number): readonly number[] {
     return [...this.#descriptorsOf(pid).sockets.keys()]

@@ -50,7 +50,7 @@ function learned(root: string): KnownProcesses {
 }
 
 t.test('recall(): a process that is what it was', async t => {
-  t.equal(learned(t.testdir()).recall(9, inode, uid), client)
+  t.equal(learned(t.testdir()).recall(9, inode, uid, new Set()), client)
 })
 
 const changes: readonly (readonly [sentence: string, change: (root: string) => void])[] = [
@@ -66,15 +66,26 @@ for (const [sentence, change] of changes) {
     const root = t.testdir()
     const known = learned(root)
     change(root)
-    t.equal(known.recall(9, inode, uid), undefined)
+    t.equal(known.recall(9, inode, uid, new Set()), undefined)
   })
 }
 
+t.test('recall(): asks once in a look, and again in the next', async t => {
+  const root = t.testdir()
+  const known = learned(root)
+  const look = new Set<number>()
+  known.recall(9, inode, uid, look)
+  writeProcess(root, 9, { parent: 8, args: '140999' })
+  t.equal(known.recall(9, 6, uid, look), client, 'who was known before and is known now was the same all the while')
+  t.equal(known.recall(9, 4, uid, look), undefined, 'what its parent held is asked for each socket')
+  t.equal(known.recall(9, 7, uid, new Set()), undefined)
+})
+
 t.test('recall(): not for a socket that its parent held, nor for one of another user', async t => {
   const known = learned(t.testdir())
-  t.equal(known.recall(9, 4, uid), undefined)
-  t.equal(known.recall(9, inode, 0), undefined)
-  t.equal(known.recall(8, inode, uid), undefined, 'nor one that was never looked at')
+  t.equal(known.recall(9, 4, uid, new Set()), undefined)
+  t.equal(known.recall(9, inode, 0, new Set()), undefined)
+  t.equal(known.recall(8, inode, uid, new Set()), undefined, 'nor one that was never looked at')
 })
 
 t.test('learn(): nothing of a process that changed while it was read', async t => {
@@ -84,7 +95,7 @@ t.test('learn(): nothing of a process that changed while it was read', async t =
   const before = known.fingerprint(9)
   writeProcess(root, 9, { args: '140999' })
   known.learn(9, client, [], before, new Set())
-  t.equal(known.recall(9, inode, uid), undefined)
+  t.equal(known.recall(9, inode, uid, new Set()), undefined)
 })
 
 t.test('learn(): nothing where the kernel does not show what an execution changes', async t => {
@@ -93,7 +104,7 @@ t.test('learn(): nothing where the kernel does not show what an execution change
   const known = new KnownProcesses(root)
   t.equal(known.fingerprint(9), undefined)
   known.learn(9, client, [], known.fingerprint(9), new Set())
-  t.equal(known.recall(9, inode, uid), undefined)
+  t.equal(known.recall(9, inode, uid, new Set()), undefined)
 })
 
 t.test('learn(): the oldest of too many is forgotten', async t => {
@@ -103,8 +114,8 @@ t.test('learn(): the oldest of too many is forgotten', async t => {
     writeProcess(root, pid)
     known.learn(pid, { ...client, pid, parents: [] }, [], known.fingerprint(pid), new Set())
   }
-  t.equal(known.recall(10, inode, uid), undefined)
-  t.match(known.recall(11, inode, uid), { pid: 11 })
+  t.equal(known.recall(10, inode, uid, new Set()), undefined)
+  t.match(known.recall(11, inode, uid, new Set()), { pid: 11 })
 })
 
 t.test('openAttribution(): a shell that executes another shell is told as what it is now', { skip: needs }, async t => {
