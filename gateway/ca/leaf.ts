@@ -61,6 +61,11 @@ export class LeafMint {
     this.#refilledAt = this.#now()
   }
 
+  /** Is there a context for `host` already? */
+  isReadyFor(host: Host): boolean {
+    return this.#contexts.has(host)
+  }
+
   /** The TLS context that answers as `host`. */
   contextFor(host: Host): SecureContext {
     const known = this.#contexts.get(host)
@@ -102,7 +107,7 @@ export class LeafMint {
    * refused names faster than is sane; the refusal is then a TLS alert, which costs nothing.
    */
   mayRefuseAs(host: Host): boolean {
-    if (this.#contexts.has(host)) return true
+    if (this.isReadyFor(host)) return true
     const now = this.#now()
     const gained = ((now - this.#refilledAt) / 1000) * refusalsPerSecond
     this.#refusalTokens = Math.min(refusalBurst, this.#refusalTokens + gained)

@@ -31,7 +31,9 @@ export async function inspect(
   door: Door,
 ): Promise<void> {
   const pool = door.origins.pool(connection.host, connection.port, 'https')
-  const contact = await contactOrigin(pool, offeredAlpn(hello), connection.signal)
+  const contacting = contactOrigin(pool, offeredAlpn(hello), connection.signal)
+  if (hello.serverName.kind === 'name') prepareCertificate(connection.host, door)
+  const contact = await contacting
   if (connection.signal.aborted) return recordAlone(connection, decision, 'CLIENT_ABORTED')
   if (contact instanceof GatewayError && mayPassUnread(connection) && clientMayKnowBetter(contact)) {
     const opening = { kind: 'tls', hello } as const
@@ -108,6 +110,18 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
     mayPassUnread(connection) &&
     door.learn(answer.host, port, distrust({ fault, isComplete, hasSpoken, afterMs: performance.now() - since }))
   await recordAlone(connection, answer.decision, fault, isPassed ? { event: 'inspection-bypassed' } : {})
+}
+
+/** Made while the origin is being reached, for a millisecond that the client would else wait for afterwards. */
+function prepareCertificate(host: Host, { mint, onFault }: Door): void {
+  if (mint.isReadyFor(host)) return
+  setImmediate(() => {
+    try {
+      mint.contextFor(host)
+    } catch (cause) {
+      onFault(cause)
+    }
+  })
 }
 
 function relay(client: TLSSocket, context: HttpContext): Promise<void> {
