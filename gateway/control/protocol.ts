@@ -22,7 +22,7 @@ export const policyName = z
 const networkNamespace = z.string().regex(/^net:\[\d{1,20}\]$/)
 const containerId = z.string().regex(/^[0-9a-f]{64}$/)
 const hardwareAddress = z.string().regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/)
-const nonce = z.string().regex(/^[0-9a-f]{32}$/)
+const secret = z.string().regex(/^[0-9a-f]{32}$/)
 
 const v4Address = z.string().transform((text, context) => {
   const address = parseAddress(text)
@@ -77,8 +77,8 @@ export const wirePlan = z.object({
   jobMac: hardwareAddress,
   /** The job's end. */
   jobDevice: z.literal('eth0'),
-  /** What the front door, DNS over TCP and DNS over UDP answer until the wire is proved. */
-  probe: z.object({ doorNonce: nonce, dnsTcpNonce: nonce, dnsUdpNonce: nonce }),
+  /** With what the front door, DNS over TCP and DNS over UDP answer questions until the wire is served (`probeAnswer`). */
+  probeKey: secret,
   mode: z.enum(['audit', 'block']),
 })
 export type WirePlan = z.infer<typeof wirePlan>

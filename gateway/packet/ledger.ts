@@ -16,6 +16,8 @@ export interface LedgerLimits {
   readonly linesPerReading: number
   /** What was counted before the job began (the proof of the wire): it is none of the job's. */
   readonly since: TableReading
+  /** The time, by the clock of the job's record; default `unixNow`. */
+  readonly now: () => number
 }
 
 /** What the ledger needs of the wire. */
@@ -39,8 +41,8 @@ export function openLedger<Reading extends TableReading>(
   on: { readonly seen: (reading: Reading) => void; readonly failed: (cause: unknown) => void },
   limits: Partial<LedgerLimits> = {},
 ): Ledger {
-  const { intervalMs = () => 1_000, readingsPerLine = 30, linesPerReading = 256, since } = limits
-  const account = new Account(job, readingsPerLine, linesPerReading)
+  const { intervalMs = () => 1_000, readingsPerLine = 30, linesPerReading = 256, since, now = unixNow } = limits
+  const account = new Account(job, { readingsPerLine, linesPerReading, now })
   if (since !== undefined) account.begin(since)
   let before: Promise<unknown> = Promise.resolve()
   const read = (signal: AbortSignal, last = false): Promise<void> => {
@@ -90,12 +92,17 @@ class Account {
   readonly #readingsPerLine: number
   readonly #linesPerReading: number
   readonly #entries = new Map<string, { total: number; waiting: number; age: number; counted: Counted }>()
+  readonly #now: () => number
   #uncounted = 0
 
-  constructor(job: Job, readingsPerLine: number, linesPerReading: number) {
+  constructor(
+    job: Job,
+    { readingsPerLine, linesPerReading, now }: Pick<LedgerLimits, 'readingsPerLine' | 'linesPerReading' | 'now'>,
+  ) {
     this.#job = job
     this.#readingsPerLine = readingsPerLine
     this.#linesPerReading = linesPerReading
+    this.#now = now
   }
 
   begin({ counts, uncounted }: TableReading): void {
@@ -129,7 +136,7 @@ class Account {
       entry.age = 0
     }
     if (uncounted > this.#uncounted) {
-      this.#job.sink.write({ ...refusal('protocol'), packets: uncounted - this.#uncounted, startedAt: unixNow() })
+      this.#job.sink.write({ ...refusal('protocol'), packets: uncounted - this.#uncounted, startedAt: this.#now() })
       this.#uncounted = uncounted
     }
   }
@@ -138,7 +145,7 @@ class Account {
     const { address, port, protocol } = counted
     const name = address === undefined ? undefined : this.#job.names.lookup(address)
     return {
-      startedAt: unixNow(),
+      startedAt: this.#now(),
       ...(address === undefined || name !== undefined ? {} : { address }),
       ...(name === undefined ? {} : { host: name.host, flow: name.flow }),
       ...(port === undefined ? {} : { port }),

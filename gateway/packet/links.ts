@@ -6,7 +6,7 @@ import { jobDevice } from './job-device.ts'
 import type { NetworkNamespace } from './namespace.ts'
 import { type Run, runOrThrow } from './run.ts'
 import type { Slot } from './slots.ts'
-import { isRunning } from './sockets.ts'
+import { hasCarrier } from './sockets.ts'
 
 /**
  * Lays the wire from the gateway into the network namespace of a process: a veth pair, addresses, the job's default
@@ -38,13 +38,10 @@ export async function layWire(
   return { [Symbol.asyncDispose]: () => cutWire(run, slot) }
 }
 
-/**
- * Waits until both ends carry packets. The kernel finishes that in its own time (net/core/link_watch.c), on a busy machine
- * some 100 ms after the command that brought them up has ended, and until then drops what is sent.
- */
+/** Waits until both ends carry packets: what is sent before is dropped. */
 async function carrier(slot: Slot, namespace: NetworkNamespace, signal: AbortSignal): Promise<void> {
   const stop = AbortSignal.any([signal, AbortSignal.timeout(5_000)])
-  while (!isRunning(slot.device) || !namespace.run(() => isRunning(jobDevice)))
+  while (!hasCarrier(slot.device) || !namespace.run(() => hasCarrier(jobDevice)))
     await delay(1, undefined, { signal: stop })
 }
 

@@ -25,13 +25,21 @@ export type NetworkNamespace = Namespaces
  * @throws GatewayError SOCKET_FAILED
  */
 export function openNamespaces(pid: number, which: readonly (keyof typeof kinds)[] = ['net']): Namespaces {
+  return open(which.map(kind => ({ kind, path: `/proc/${pid}/ns/${kind}` })))
+}
+
+/**
+ * Opens a network namespace by a file that shows it, as engines keep one for each container.
+ * @throws GatewayError SOCKET_FAILED; a file that shows none is found out by the first `run`
+ */
+export function openNetworkNamespace(path: string): NetworkNamespace {
+  return open([{ kind: 'net', path }])
+}
+
+function open(which: readonly { readonly kind: keyof typeof kinds; readonly path: string }[]): Namespaces {
   using opening = new DisposableStack()
-  const open = (path: string): number => opening.adopt(openFile(path), closeSync)
-  const pairs = which.map(kind => ({
-    kind,
-    home: open(`/proc/thread-self/ns/${kind}`),
-    there: open(`/proc/${pid}/ns/${kind}`),
-  }))
+  const hold = (path: string): number => opening.adopt(openFile(path), closeSync)
+  const pairs = which.map(({ kind, path }) => ({ kind, home: hold(`/proc/thread-self/ns/${kind}`), there: hold(path) }))
   const owned = opening.move()
   return {
     run(action) {

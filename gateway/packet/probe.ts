@@ -1,40 +1,54 @@
+import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import type { Wire, WireSocket } from './wire.ts'
 
-/** What the listeners of a wire answer until it is served: numbers that only this wire's plan has. */
-export interface ProbeNonces {
-  readonly door: string
-  readonly dnsTcp: string
-  readonly dnsUdp: string
-}
+/** The listeners of a wire, as a probe's answer tells them apart. */
+export type Probed = 'door' | 'dns-tcp' | 'dns-udp'
+
+/** Characters of a question, and of half of an answer: 128 bits, hexadecimal. */
+export const questionLength = 32
 
 /** A connection that says nothing, or does not listen, is not kept for longer. */
 const idleMs = 2_000
 
 /**
- * Answers probes on the listeners of a wire, so that its other end can prove where it leads: each connection and each
- * datagram is told its number. Nothing is carried. Disposing leaves the listeners to whoever serves them next.
+ * What the listeners of a wire answer to a question until it is served. Only who has the plan's key can know it, and to have
+ * heard others ask and be answered is of no use to anybody. Pure.
  */
-export async function openProbe(wire: Wire, nonces: ProbeNonces, signal: AbortSignal): Promise<AsyncDisposable> {
+export function probeAnswer(key: string, listener: Probed, question: string): string {
+  return createHmac('sha256', key).update(`${listener} ${question}`).digest('hex')
+}
+
+/**
+ * Answers probes on the listeners of a wire, so that its other end can prove where it leads. Nothing is carried. Disposing
+ * leaves the listeners to whoever serves them next.
+ */
+export async function openProbe(wire: Wire, key: string, signal: AbortSignal): Promise<AsyncDisposable> {
   await using starting = new AsyncDisposableStack()
-  for (const [socket, nonce] of [
-    [wire.door, nonces.door],
-    [wire.dnsTcp, nonces.dnsTcp],
-  ] as const) {
-    starting.use(await answerTcp(socket, nonce, signal))
-  }
-  starting.use(await answerUdp(wire.dnsUdp, nonces.dnsUdp, signal))
+  const answerTo = (listener: Probed) => (question: string) => probeAnswer(key, listener, question)
+  starting.use(await answerTcp(wire.door, answerTo('door'), signal))
+  starting.use(await answerTcp(wire.dnsTcp, answerTo('dns-tcp'), signal))
+  starting.use(await answerUdp(wire.dnsUdp, answerTo('dns-udp'), signal))
   return starting.move()
 }
 
-async function answerTcp(listener: WireSocket, nonce: string, signal: AbortSignal): Promise<AsyncDisposable> {
+async function answerTcp(
+  listener: WireSocket,
+  answer: (question: string) => string,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
   const open = new Set<Socket>()
   const server = createServer(socket => {
+    let asked = ''
     socket.on('error', () => socket.destroy())
     socket.setTimeout(idleMs, () => socket.destroy())
-    socket.resume().end(nonce)
+    socket.setEncoding('latin1').on('data', (part: string) => {
+      if (socket.writableEnded) return
+      asked += part
+      if (asked.length >= questionLength) socket.end(answer(asked.slice(0, questionLength)))
+    })
     open.add(socket)
     socket.once('close', () => open.delete(socket))
   })
@@ -51,10 +65,16 @@ async function answerTcp(listener: WireSocket, nonce: string, signal: AbortSigna
   }
 }
 
-async function answerUdp(listener: WireSocket, nonce: string, signal: AbortSignal): Promise<AsyncDisposable> {
+async function answerUdp(
+  listener: WireSocket,
+  answer: (question: string) => string,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
   const socket = createSocket('udp4')
   socket.on('error', () => undefined)
-  socket.on('message', (_message, { port, address }) => socket.send(nonce, port, address))
+  socket.on('message', (message, { port, address }) => {
+    if (message.length === questionLength) socket.send(answer(message.toString('latin1')), port, address)
+  })
   const listening = once(socket, 'listening', { signal })
   socket.bind({ fd: listener.descriptor(), exclusive: true })
   await listening

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs'
 import { type Address, addressFromBytes, bytesOf } from '../net/address.ts'
 import { type Port, parsePort } from '../net/port.ts'
 import { GatewayError } from '../errors.ts'
-import { must } from './libc.ts'
+import { must, pinned } from './libc.ts'
 
 // include/linux/socket.h, include/linux/net.h (asm-generic values; the same on x86-64 and arm64)
 const AF_INET = 2
@@ -89,14 +89,25 @@ export function plainSocket(transport: 'tcp' | 'udp'): number {
   return must('open a socket', 'socket', AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
 }
 
-// include/uapi/linux/sockios.h, include/uapi/linux/if.h
-const SIOCGIFFLAGS = 0x8913
+// include/uapi/linux/sockios.h
 const SIOCGIFHWADDR = 0x8927
-const IFF_RUNNING = 0x40
+const SIOCETHTOOL = 0x8946
+// include/uapi/linux/ethtool.h
+const ETHTOOL_GLINK = 0x0a
 
-/** Does the device of this thread's namespace send what it is given? A carrier is seen some time after both ends are up. */
-export function isRunning(device: string): boolean {
-  return (askDevice(device, SIOCGIFFLAGS).readUInt16LE(16) & IFF_RUNNING) !== 0
+/**
+ * Does the device of this thread's namespace carry what it is given? The kernel takes note of a carrier in its own time
+ * (net/core/link_watch.c), and drops what is sent before; to be asked this way makes it do so first.
+ * @throws GatewayError SOCKET_FAILED when it is gone
+ */
+export function hasCarrier(device: string): boolean {
+  // struct ethtool_value: the command, then the answer.
+  const { memory, base } = pinned(8)
+  memory.writeUInt32LE(ETHTOOL_GLINK, 0)
+  const pointer = Buffer.alloc(8)
+  pointer.writeBigUInt64LE(base)
+  askDevice(device, SIOCETHTOOL, pointer)
+  return memory.readUInt32LE(4) === 1
 }
 
 /** The hardware address of a device of this thread's namespace, as `02:00:5e:10:00:01`. @throws GatewayError SOCKET_FAILED when it is gone */
@@ -106,12 +117,13 @@ export function hardwareAddressOf(device: string): string {
   return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join(':')
 }
 
-/** struct ifreq, include/uapi/linux/if.h: a name of 16 bytes, the answer at 16; 40 bytes. */
-function askDevice(device: string, question: number): Buffer {
+/** struct ifreq, include/uapi/linux/if.h: a name of 16 bytes, argument and answer at 16; 40 bytes. */
+function askDevice(device: string, question: number, argument: Uint8Array = new Uint8Array()): Buffer {
   const fd = plainSocket('udp')
   try {
     const request = Buffer.alloc(40)
     request.write(device, 0, 15, 'latin1')
+    request.set(argument, 16)
     must(`look at ${device}`, 'ioctl', fd, question, request)
     return request
   } finally {

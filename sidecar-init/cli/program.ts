@@ -17,10 +17,6 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'lay the wire of the job whose network namespace this is',
     load: async () => (await import('./link.ts')).linkCommand,
   },
-  prove: {
-    summary: 'prove a wire that somebody else has laid here',
-    load: async () => (await import('./prove.ts')).proveCommand,
-  },
   docker: {
     summary: 'watch a Docker engine and link the containers with a label',
     load: async () => (await import('./docker.ts')).dockerCommand,
@@ -28,6 +24,10 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
   wait: {
     summary: 'become a command when the wire of this container is proved',
     load: async () => (await import('./wait.ts')).waitCommand,
+  },
+  lay: {
+    summary: 'lay and prove wires as standard input says: the helpers of docker',
+    load: async () => (await import('./lay.ts')).layCommand,
   },
 }
 

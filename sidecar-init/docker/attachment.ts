@@ -3,6 +3,7 @@ import { GatewayError } from '../../gateway/errors.ts'
 import { type Control, refused } from '../control.ts'
 import { judge } from './candidate.ts'
 import type { ContainerFacts, Engine } from './engine.ts'
+import type { Helpers } from './helper-pool.ts'
 import { openWiring, type Wiring } from './wiring.ts'
 import type { WatchLog } from './watch-log.ts'
 
@@ -14,6 +15,7 @@ const lastRetryMs = 30_000
 /** What all attachments share. */
 export interface AttachmentOptions {
   readonly engine: Engine
+  readonly helpers: Helpers
   readonly openControl: (signal: AbortSignal) => Promise<Control>
   /** The gateway's container. @throws GatewayError GATEWAY_UNREACHABLE */
   readonly gateway: () => Promise<ContainerFacts>
@@ -49,20 +51,16 @@ export class Attachment {
   #retryAt = 0
   #running: Promise<void> | undefined
   #isDue = false
-  #hasStarted = false
 
   constructor(id: string, options: AttachmentOptions) {
     this.#id = id
     this.#options = options
   }
 
-  /** Does what is to be done now. `hasStarted`: the engine has just said so, and need not be asked first. */
+  /** Does what is to be done now. `hasStarted`: then it is tried at once, whatever became of earlier tries. */
   settle(hasStarted = false): Promise<void> {
     this.#isDue = true
-    if (hasStarted) {
-      this.#hasStarted = true
-      this.#retryAt = 0
-    }
+    if (hasStarted) this.#retryAt = 0
     this.#running ??= this.#settleAll()
     return this.#running
   }
@@ -103,11 +101,7 @@ export class Attachment {
   }
 
   async #settleOnce(): Promise<void> {
-    const hasStarted = this.#hasStarted
-    this.#hasStarted = false
     if (this.#wiring?.isOver === true) await this.#giveUp()
-    // The quick way: everything is known since it was created.
-    if (hasStarted && this.#wiring !== undefined && this.#linked === undefined) return this.#link(this.#wiring)
     const facts = await this.#options.engine.inspect(this.#id)
     if (facts === undefined || facts.state === 'ended') return this.#release()
     if (this.#linked !== undefined && this.#linked.startedAt !== facts.startedAt) await this.#release()
@@ -115,7 +109,7 @@ export class Attachment {
     if (facts.state === 'created' && this.#isDormant) return
     this.#wiring ??= await this.#prepare(facts)
     this.#isDormant = facts.state === 'created'
-    if (this.#wiring !== undefined && facts.state === 'running') await this.#link(this.#wiring)
+    if (this.#wiring !== undefined && facts.state === 'running') await this.#link(this.#wiring, facts)
   }
 
   async #prepare(facts: ContainerFacts): Promise<Wiring | undefined> {
@@ -131,14 +125,12 @@ export class Attachment {
     return openWiring({ ...this.#options, onTrouble }, facts, wanted, gateway)
   }
 
-  async #link(wiring: Wiring): Promise<void> {
-    const { engine, now } = this.#options
-    const times = await wiring.link()
+  async #link(wiring: Wiring, running: ContainerFacts): Promise<void> {
+    const times = await wiring.link(running)
     this.#failures = 0
     const { job, device } = wiring
     this.#tell('info', 'linked', { job, device, ...times })
-    const facts = await engine.inspect(this.#id)
-    this.#linked = { job, startedAt: facts?.startedAt ?? '', since: now() }
+    this.#linked = { job, startedAt: running.startedAt, since: this.#options.now() }
     await this.#giveUp()
   }
 
@@ -163,7 +155,7 @@ export class Attachment {
     this.#tell('info', 'ended', { job: linked.job })
   }
 
-  /** Ends what was prepared; of a wire that is proved this is only the helper. */
+  /** Ends what was prepared; of a wire that is proved this is only the connection. */
   async #giveUp(): Promise<void> {
     const wiring = this.#wiring
     this.#wiring = undefined

@@ -3,14 +3,13 @@ import Docker from 'dockerode'
 import { z } from 'zod'
 import { Lines } from '../../gateway/control/lines.ts'
 import { GatewayError } from '../../gateway/errors.ts'
-import type { Engine, EngineEvent, HelperOutcome, HelperSpec } from './engine.ts'
+import { absentAsUndefined, ask, late, messageOf, unreachable } from './engine-calls.ts'
+import type { Engine, EngineEvent } from './engine.ts'
 import { folderOfVolume, parseInspection, volumesIn } from './inspect.ts'
-import { LogFrames } from './log-frames.ts'
+import { startHelper } from './helper-process.ts'
 
 /** Labels of a container may be long, and every event repeats them. */
 const maxEventBytes = 4_194_304
-/** An engine under load may take its time; one that hangs must not hold the watcher. */
-const callMs = 30_000
 
 const event = z.object({ Action: z.string(), Actor: z.object({ ID: z.string() }) })
 
@@ -37,8 +36,7 @@ export function dockerEngine(socketPath: string): Engine {
     putFiles: async (id, tar) => {
       await ask(() => docker.getContainer(id).putArchive(Buffer.from(tar), { path: '/', abortSignal: late() }))
     },
-    createHelper: async spec => (await ask(() => docker.createContainer(helperOptions(spec)))).id,
-    runHelper: async (id, onOutput, signal) => runHelper(docker.getContainer(id), onOutput, signal),
+    startHelper: async spec => startHelper(docker, spec),
     remove: async id => {
       await absentAsUndefined(ask(() => docker.getContainer(id).remove({ force: true, v: true, abortSignal: late() })))
     },
@@ -55,57 +53,6 @@ async function foldersOf(docker: Docker, names: readonly string[]): Promise<Read
     }),
   )
   return new Map(found.flat())
-}
-
-function late(): AbortSignal {
-  return AbortSignal.timeout(callMs)
-}
-
-/** Runs in the job's network namespace with NET_ADMIN and nothing else, and sees the gateway's processes by number. */
-function helperOptions({
-  image,
-  network,
-  pid,
-  command,
-  environment,
-  labels,
-}: HelperSpec): Docker.ContainerCreateOptions {
-  const [file, ...args] = command
-  return {
-    Image: image,
-    Entrypoint: [file],
-    Cmd: args,
-    User: '0:0',
-    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-    Labels: { ...labels },
-    HostConfig: {
-      NetworkMode: `container:${network}`,
-      PidMode: `container:${pid}`,
-      CapDrop: ['ALL'],
-      CapAdd: ['NET_ADMIN'],
-      ReadonlyRootfs: true,
-      SecurityOpt: ['no-new-privileges'],
-      // What it says is heard here, and nowhere else.
-      LogConfig: { Type: 'none', Config: {} },
-    },
-  }
-}
-
-/** Listens before it starts, so that nothing is lost, and does not wait until the engine has tidied up after it. */
-async function runHelper(helper: Docker.Container, onOutput: () => void, signal: AbortSignal): Promise<HelperOutcome> {
-  const stop = AbortSignal.any([signal, late()])
-  const options = { stream: true, stdout: true, stderr: true, abortSignal: stop }
-  const output = await ask(() => helper.attach(options))
-  const frames = new LogFrames()
-  try {
-    await ask(() => helper.start({ abortSignal: stop }))
-    for await (const chunk of output) if (frames.push(Buffer.from(chunk))) onOutput()
-  } catch (cause) {
-    throw cause instanceof GatewayError ? cause : unreachable(`a helper’s output ended: ${messageOf(cause)}`, cause)
-  } finally {
-    if (output instanceof Readable) output.destroy()
-  }
-  return { stdout: frames.text(1), stderr: frames.text(2) }
 }
 
 /** One JSON object a line. What is no event we know is none we need. */
@@ -139,51 +86,4 @@ function parseJson(line: string): unknown {
   } catch (cause) {
     throw unreachable('the engine’s events are no JSON', cause)
   }
-}
-
-async function ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await question()
-  } catch (cause) {
-    if (cause instanceof GatewayError) throw cause
-    const status = cause instanceof Error && 'statusCode' in cause ? cause.statusCode : undefined
-    throw unreachable(
-      status === undefined
-        ? `the Docker engine does not answer: ${messageOf(cause)}`
-        : `the Docker engine refuses: ${reasonOf(cause)}`,
-      cause,
-      status,
-    )
-  }
-}
-
-async function absentAsUndefined<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
-  try {
-    return await asked
-  } catch (cause) {
-    // 409: it is being removed already.
-    if (cause instanceof GatewayError && (cause.details['status'] === 404 || cause.details['status'] === 409))
-      return undefined
-    throw cause
-  }
-}
-
-function unreachable(message: string, cause?: unknown, status?: unknown): GatewayError {
-  return new GatewayError('ENGINE_UNREACHABLE', message, {
-    ...(cause === undefined ? {} : { cause }),
-    details: status === undefined ? {} : { status },
-  })
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
-}
-
-/** What the engine itself said, without dockerode's words around it. */
-function reasonOf(cause: unknown): string {
-  const said =
-    cause instanceof Error && 'reason' in cause && 'json' in cause
-      ? z.object({ message: z.string() }).safeParse(cause.json)
-      : undefined
-  return said?.success === true ? said.data.message : messageOf(cause)
 }

@@ -11,6 +11,8 @@ export interface ContainerFacts {
   readonly state: 'created' | 'running' | 'ended'
   /** Tells one run of a container from its next. */
   readonly startedAt: string
+  /** Path of the file by which the engine shows its network namespace, while it runs; empty where it shows none. */
+  readonly networkNamespace: string
   readonly shape: ContainerShape
   /** Where the container has mounts, for whoever wants to put files there. */
   readonly mountPoints: readonly string[]
@@ -22,21 +24,27 @@ export interface EngineEvent {
   readonly id: string
 }
 
-/** A helper container to be made. */
+/** A helper container: the gateway's image, the gateway's processes, NET_ADMIN, and no file it could write. */
 export interface HelperSpec {
   readonly image: string
-  /** The container whose network namespace it joins, and the one whose pid namespace. */
-  readonly network: string
+  /** The container whose pid namespace it joins. */
   readonly pid: string
+  /** The container whose network namespace it joins; default: it has none of its own to speak of. */
+  readonly network?: string
+  /** Folder of the machine that shows network namespaces, and where to show it; then it may enter them (SYS_ADMIN). */
+  readonly namespaces?: { readonly from: string; readonly at: string }
   readonly command: readonly [string, ...string[]]
-  readonly environment: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** All that a helper said. */
-export interface HelperOutcome {
-  readonly stdout: string
-  readonly stderr: string
+/** A helper at work. It ends, and is removed, when its input does. */
+export interface RunningHelper extends AsyncDisposable {
+  readonly id: string
+  send(text: string): void
+  /** What it says on its standard output, until it has ended. */
+  readonly output: AsyncIterable<Buffer>
+  /** The last 4 KiB that it said on its standard error. */
+  complaint(): string
 }
 
 /**
@@ -52,9 +60,7 @@ export interface Engine {
   inspect(id: string): Promise<ContainerFacts | undefined>
   /** Writes files, as a tar archive, below the container's root. */
   putFiles(id: string, tar: Uint8Array): Promise<void>
-  createHelper(spec: HelperSpec): Promise<string>
-  /** Starts a helper and listens until it has nothing more to say; `onOutput` is called for each piece of its output. */
-  runHelper(id: string, onOutput: () => void, signal: AbortSignal): Promise<HelperOutcome>
+  startHelper(spec: HelperSpec): Promise<RunningHelper>
   /** Also when it runs, or is gone. */
   remove(id: string): Promise<void>
 }

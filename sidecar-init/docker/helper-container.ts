@@ -1,51 +1,149 @@
+import { basename, dirname } from 'node:path'
+import { Lines } from '../../gateway/control/lines.ts'
 import type { WirePlan } from '../../gateway/control/protocol.ts'
 import { GatewayError } from '../../gateway/errors.ts'
-import { proveArguments, provedWord } from '../cli/prove.ts'
-import { renderLaying } from '../link/plan.ts'
-import type { ContainerFacts, Engine, HelperSpec } from './engine.ts'
+import type { ContainerFacts, Engine, HelperSpec, RunningHelper } from './engine.ts'
 import { helperLabel } from './labels.ts'
+import { type LayOrder, layReport, type LayReport, maxLayLineBytes } from './lay-protocol.ts'
 
-/**
- * The shell of a helper: lays the wire first, which takes it some milliseconds, and becomes the proof. What it lays comes
- * in a variable, so that it is one and the same script for every container.
- */
-const script = 'printf %s "$TIDEGATE_LAYING" | ip -batch - && echo laid && exec sidecar-init prove "$@"'
+/** Where a helper for all builds sees the engine's files that show network namespaces. */
+export const namespaceFolder = '/run/network-namespaces'
 
-/** The helper that lays the wire of a container. Pure. */
-export function helperSpec(
-  container: string,
-  gateway: Pick<ContainerFacts, 'id' | 'image'>,
-  plan: WirePlan,
-): HelperSpec {
-  return {
-    image: gateway.image,
-    network: container,
-    pid: gateway.id,
-    command: ['sh', '-c', script, 'helper', ...proveArguments(plan)],
-    environment: { TIDEGATE_LAYING: renderLaying(plan) },
-    labels: { [helperLabel]: container },
+/** What the helper could not even begin: the job's namespace is not to be seen from where it is. */
+export class Unseen extends Error {}
+
+/** What a helper is asked for. */
+export interface LayTask {
+  readonly plan: WirePlan
+  /** By its file's name; default: the namespace that the helper is in. */
+  readonly namespace?: string
+  readonly onLaid: () => void
+}
+
+/** The helper for all builds: it enters their network namespaces by the files of the engine's folder. Pure. */
+export function sharedHelper(gateway: ContainerFacts): HelperSpec {
+  const from = dirname(gateway.networkNamespace)
+  return { ...commonSpec(gateway, gateway.id), namespaces: { from, at: namespaceFolder } }
+}
+
+/** The helper for one build alone, in its network namespace. Pure. */
+export function ownHelper(gateway: ContainerFacts, container: string): HelperSpec {
+  return { ...commonSpec(gateway, container), network: container }
+}
+
+/** How the helper for all builds finds a container's network namespace; undefined where it is not in the gateway's folder of them. Pure. */
+export function namespaceOf(container: ContainerFacts, gateway: ContainerFacts): string | undefined {
+  const { networkNamespace } = container
+  if (networkNamespace === '' || dirname(networkNamespace) !== dirname(gateway.networkNamespace)) return undefined
+  const name = basename(networkNamespace)
+  return /^[0-9a-f]{8,64}$/.test(name) ? name : undefined
+}
+
+function commonSpec({ id, image }: ContainerFacts, madeFor: string): HelperSpec {
+  return { image, pid: id, command: ['sidecar-init', 'lay'], labels: { [helperLabel]: madeFor } }
+}
+
+/** A helper that runs, and takes orders. Disposing ends it; what it has not proved by then it undoes. */
+export class Helper implements AsyncDisposable {
+  readonly #running: RunningHelper
+  readonly #waiting = new Map<number, (report: LayReport | Error) => void>()
+  #last = 0
+  #isOver = false
+
+  constructor(running: RunningHelper) {
+    this.#running = running
+    void this.#listen()
+  }
+
+  /** Of its container. */
+  get id(): string {
+    return this.#running.id
+  }
+
+  /** It takes no more orders. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /**
+   * Lays and proves a wire, and returns what was proved.
+   * @throws GatewayError WIRE_NOT_PROVED with what it said; Unseen when it could not enter the namespace
+   */
+  async lay({ plan, namespace, onLaid }: LayTask, signal: AbortSignal): Promise<readonly string[]> {
+    const order: LayOrder = { order: (this.#last += 1), plan, ...(namespace === undefined ? {} : { namespace }) }
+    const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>()
+    const onStop = (): void => reject(stopped(signal))
+    if (signal.aborted || this.#isOver) reject(signal.aborted ? stopped(signal) : this.#gone())
+    signal.addEventListener('abort', onStop, { once: true })
+    this.#waiting.set(order.order, report => {
+      if (report instanceof Error) return reject(report)
+      if (report.step === 'laid') return onLaid()
+      if (report.step === 'proved') return resolve(report.checks)
+      reject(report.unseen ? new Unseen(report.error) : new GatewayError('WIRE_NOT_PROVED', report.error))
+    })
+    try {
+      if (!this.#isOver) this.#running.send(`${JSON.stringify(order)}\n`)
+      return await promise
+    } finally {
+      signal.removeEventListener('abort', onStop)
+      this.#waiting.delete(order.order)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
+    await this.#running[Symbol.asyncDispose]()
+  }
+
+  /** Tells whoever waits; in the end, that there is nothing more to wait for. */
+  async #listen(): Promise<void> {
+    const lines = new Lines(maxLayLineBytes)
+    try {
+      for await (const chunk of this.#running.output)
+        for (const line of lines.push(chunk) ?? []) {
+          const report = parseReport(line)
+          this.#waiting.get(report.order)?.(report)
+        }
+    } catch (cause) {
+      this.#end(new GatewayError('WIRE_NOT_PROVED', messageOf(cause), { cause }))
+    }
+    this.#end(this.#gone())
+  }
+
+  #end(why: Error): void {
+    this.#isOver = true
+    for (const tell of this.#waiting.values()) tell(why)
+  }
+
+  #gone(): GatewayError {
+    const said = this.#running
+      .complaint()
+      .split('\n')
+      .find(line => line !== '')
+    const why = said?.replace(/^sidecar-init: /, '') ?? 'its helper ended before it had proved the wire'
+    return new GatewayError('WIRE_NOT_PROVED', why)
   }
 }
 
-/**
- * Starts a helper and returns what it proved; `onLaid` is called when the wire is laid.
- * @throws GatewayError WIRE_NOT_PROVED with what it said, or ENGINE_UNREACHABLE
- */
-export async function runHelper(
-  engine: Engine,
-  id: string,
-  onLaid: () => void,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  let isLaid = false
-  const heard = (): void => {
-    if (!isLaid) onLaid()
-    isLaid = true
+/** Starts a helper. @throws GatewayError ENGINE_UNREACHABLE */
+export async function startHelper(engine: Engine, spec: HelperSpec): Promise<Helper> {
+  return new Helper(await engine.startHelper(spec))
+}
+
+function parseReport(line: string): LayReport {
+  try {
+    return layReport.parse(JSON.parse(line))
+  } catch (cause) {
+    throw new Error('a helper’s report cannot be read', { cause })
   }
-  const { stdout, stderr } = await engine.runHelper(id, heard, signal)
-  const [laid, ...checks] = stdout.split('\n').filter(line => line !== '')
-  // Its last word, so that one that was cut short has proved nothing.
-  if (laid === 'laid' && checks.pop() === provedWord) return checks
-  const said = stderr.split('\n').find(line => line !== '') ?? 'its helper ended before it had proved the wire'
-  throw new GatewayError('WIRE_NOT_PROVED', said.replace(/^sidecar-init: /, ''))
+}
+
+function stopped(signal: AbortSignal): Error {
+  return signal.reason instanceof GatewayError
+    ? signal.reason
+    : new GatewayError('WIRE_NOT_PROVED', 'stopped before the wire was proved')
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -10,6 +10,7 @@ const answer = z.object({
   Name: z.string(),
   Image: z.string(),
   State: z.object({ Status: z.string(), StartedAt: z.string().default('') }),
+  NetworkSettings: z.object({ SandboxKey: z.string().default('') }).nullish(),
   Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
   HostConfig: z.object({
     Privileged: z.boolean().default(false),
@@ -42,7 +43,7 @@ const answer = z.object({
  * @throws GatewayError ENGINE_UNREACHABLE when it is of another shape
  */
 export function parseInspection(raw: unknown, folders: ReadonlyMap<string, string> = new Map()): ContainerFacts {
-  const { Id, Name, Image, State, Config, HostConfig, Mounts } = read(raw)
+  const { Id, Name, Image, State, NetworkSettings, Config, HostConfig, Mounts } = read(raw)
   const mounts = Mounts ?? []
   const bound = mounts.flatMap(({ Type, Name: volume, Source, RW }) => {
     const source = Type === 'bind' ? Source : folders.get(volume)
@@ -55,6 +56,7 @@ export function parseInspection(raw: unknown, folders: ReadonlyMap<string, strin
     image: Image,
     state: stateOf(State.Status),
     startedAt: State.StartedAt,
+    networkNamespace: NetworkSettings?.SandboxKey ?? '',
     mountPoints: [...mounts.map(({ Destination }) => Destination), ...Object.keys(HostConfig.Tmpfs ?? {})],
     shape: {
       privileged: HostConfig.Privileged,

@@ -4,6 +4,7 @@ import { GatewayError } from '../../gateway/errors.ts'
 import { type Control, refused } from '../control.ts'
 import { Attachment } from './attachment.ts'
 import type { ContainerFacts, Engine } from './engine.ts'
+import { Helpers } from './helper-pool.ts'
 import { helperLabel, jobLabel, roleLabel } from './labels.ts'
 import type { WatchLog } from './watch-log.ts'
 
@@ -39,12 +40,14 @@ class Watcher {
   readonly #options: WatchOptions
   readonly #signal: AbortSignal
   readonly #attachments = new Map<string, Attachment>()
+  readonly #helpers: Helpers
   /** The engine answers; while it does not, containers are not looked at. */
   #isConnected = false
 
   constructor(options: WatchOptions, signal: AbortSignal) {
     this.#options = options
     this.#signal = signal
+    this.#helpers = new Helpers(options.engine, options.log)
   }
 
   async followEngine(): Promise<void> {
@@ -85,6 +88,7 @@ class Watcher {
 
   async leave(): Promise<void> {
     await Promise.allSettled([...this.#attachments.values()].map(attachment => attachment.leave()))
+    await Promise.allSettled([this.#helpers[Symbol.asyncDispose]()])
   }
 
   /** Brings every container to where it should be, by what engine and gateway say now. */
@@ -93,11 +97,22 @@ class Watcher {
     for (const id of ids) this.#of(id)
     const asOf = this.#options.now()
     const jobs = await this.#jobs()
+    if (jobs !== undefined) await this.#prepareHelper()
     const all = [...this.#attachments.entries()]
     if (jobs !== undefined) await Promise.all(all.map(([, attachment]) => attachment.compare(jobs, asOf)))
     for (const [id, attachment] of all) {
       const settled = attachment.settle()
       if (!ids.has(id)) void settled.then(() => this.#attachments.delete(id))
+    }
+  }
+
+  /** A helper is there before a container needs it, also for a gateway that came back. */
+  async #prepareHelper(): Promise<void> {
+    try {
+      await this.#helpers.prepare(await this.#gateway())
+    } catch (cause) {
+      // It is tried again for each container, which then says what is wrong.
+      if (!(cause instanceof GatewayError)) throw cause
     }
   }
 
@@ -115,11 +130,10 @@ class Watcher {
     }
   }
 
-  /** What a watcher before us has left; those of our own containers are still wanted. */
+  /** What a watcher before us has left, or the engine when it went. */
   async #removeHelpers(): Promise<void> {
     const { engine } = this.#options
-    if (this.#attachments.size > 0) return
-    for (const id of await engine.list(helperLabel)) await engine.remove(id)
+    for (const id of await engine.list(helperLabel)) if (!this.#helpers.has(id)) await engine.remove(id)
   }
 
   #of(id: string): Attachment {
@@ -127,7 +141,15 @@ class Watcher {
     if (known !== undefined) return known
     const { engine, openControl, log, now } = this.#options
     const gateway = (): Promise<ContainerFacts> => this.#gateway()
-    const attachment = new Attachment(id, { engine, openControl, gateway, log, now, signal: this.#signal })
+    const attachment = new Attachment(id, {
+      engine,
+      helpers: this.#helpers,
+      openControl,
+      gateway,
+      log,
+      now,
+      signal: this.#signal,
+    })
     this.#attachments.set(id, attachment)
     return attachment
   }

@@ -3,7 +3,7 @@ import { type Control, refused } from '../control.ts'
 import type { Candidate } from './candidate.ts'
 import type { ContainerFacts, Engine } from './engine.ts'
 import { jobFolder, readJobFiles } from './files.ts'
-import { helperSpec, runHelper } from './helper-container.ts'
+import type { Helpers } from './helper-pool.ts'
 import { renderTar, type TarFile } from './tar.ts'
 
 /** How long the gateway may take for one answer. */
@@ -12,6 +12,7 @@ const askMs = 30_000
 /** What a wire is made with. */
 export interface WiringOptions {
   readonly engine: Engine
+  readonly helpers: Helpers
   readonly openControl: (signal: AbortSignal) => Promise<Control>
   /** Told of what the build will miss, though its wire stands. */
   readonly onTrouble: (message: string) => void
@@ -25,14 +26,14 @@ export interface LinkTimes {
   readonly provedMs: number
 }
 
-/** A wire that is prepared: the gateway's side is there, and a helper waits for the container's start. Disposing gives it up, unless it is proved. */
+/** A wire that is prepared: the gateway's side is there, and waits for the container's start. Disposing gives it up, unless it is proved. */
 export interface Wiring extends AsyncDisposable {
   readonly job: string
   readonly device: string
   /** The gateway has given it up. */
   readonly isOver: boolean
-  /** Lays and proves it; the container runs. @throws GatewayError WIRE_NOT_PROVED, GATEWAY_REFUSED, GATEWAY_UNREACHABLE, ENGINE_UNREACHABLE */
-  link(): Promise<LinkTimes>
+  /** Lays and proves it; the container runs, and is as told. @throws GatewayError WIRE_NOT_PROVED, GATEWAY_REFUSED, GATEWAY_UNREACHABLE, ENGINE_UNREACHABLE */
+  link(running: ContainerFacts): Promise<LinkTimes>
 }
 
 /**
@@ -45,7 +46,7 @@ export async function openWiring(
   wanted: Candidate,
   gateway: ContainerFacts,
 ): Promise<Wiring> {
-  const { engine, openControl, now, signal } = options
+  const { helpers, openControl, now, signal } = options
   await using opening = new AsyncDisposableStack()
   const control = opening.use(await openControl(signal))
   const limits = { timeoutMs: askMs, signal }
@@ -53,11 +54,8 @@ export async function openWiring(
   const reply = await control.ask(request, attachReply, limits)
   if (!reply.ok) throw refused(reply)
   const { plan, runDirectory } = reply
-  const creating = engine.createHelper(helperSpec(container.id, gateway, plan))
-  opening.defer(async () => engine.remove(await creating))
   const putting = putFiles(options, container, () => (runDirectory === undefined ? [] : readJobFiles(runDirectory)))
   opening.defer(() => putting)
-  const helper = await creating
   const { job } = wanted
   const owned = opening.move()
   return {
@@ -66,12 +64,13 @@ export async function openWiring(
     get isOver() {
       return control.closed.aborted
     },
-    async link() {
+    async link(running) {
       const since = now()
       let laidMs = 0
       const onLaid = (): void => void (laidMs = Math.round(now() - since))
-      const checks = await runHelper(engine, helper, onLaid, AbortSignal.any([signal, control.closed]))
-      const proved = await control.ask({ op: 'proved', job, checks }, plainReply, limits)
+      const task = { plan, container: running, gateway, onLaid }
+      const checks = await helpers.lay(task, AbortSignal.any([signal, control.closed]))
+      const proved = await control.ask({ op: 'proved', job, checks: [...checks] }, plainReply, limits)
       if (!proved.ok) throw refused(proved)
       const provedMs = Math.round(now() - since)
       await putting

@@ -2,16 +2,18 @@ import type { WirePlan } from '../../gateway/control/protocol.ts'
 import { GatewayError } from '../../gateway/errors.ts'
 import { type Run, runOrThrow } from '../../gateway/packet/run.ts'
 import { hardwareAddressOf } from './interface.ts'
+import type { JobSide } from './job-side.ts'
 import { renderLaying } from './plan.ts'
 
 /**
  * Lays the wire as planned. Where it fails a part of it may be there: `removeWire` takes it away.
  * @throws GatewayError LINK_FAILED
  */
-export async function layWire(run: Run, plan: WirePlan, signal: AbortSignal): Promise<void> {
-  await runOrThrow(run, 'LINK_FAILED', 'ip', ['-batch', '-'], { input: renderLaying(plan), signal })
+export async function layWire(run: Run, plan: WirePlan, side: JobSide, signal: AbortSignal): Promise<void> {
+  // Started there, and so at work there; it is waited for here.
+  await side.run(() => runOrThrow(run, 'LINK_FAILED', 'ip', ['-batch', '-'], { input: renderLaying(plan), signal }))
   // The gateway is named by a pid: where that is one of ours, both ends are here, and the gateway would wait in vain.
-  if (hardwareAddressOf(plan.device) === plan.gatewayMac) {
+  if (hardwareAddressOf(plan.device, side) === plan.gatewayMac) {
     throw new GatewayError(
       'LINK_FAILED',
       'the init is not in the pid namespace of the gateway (compose: pid: service:gateway)',
@@ -25,12 +27,11 @@ export async function layWire(run: Run, plan: WirePlan, signal: AbortSignal): Pr
  * with it.
  * @throws GatewayError LINK_FAILED when it is there and stays
  */
-export async function removeWire(run: Run, { jobDevice, jobMac }: WirePlan): Promise<void> {
-  if (hardwareAddressOf(jobDevice) !== jobMac) return
-  const { exitCode, stderr } = await run('ip', ['link', 'delete', 'dev', jobDevice], {
-    signal: AbortSignal.timeout(5_000),
-  })
-  if (exitCode === 0 || hardwareAddressOf(jobDevice) !== jobMac) return
+export async function removeWire(run: Run, { jobDevice, jobMac }: WirePlan, side: JobSide): Promise<void> {
+  if (hardwareAddressOf(jobDevice, side) !== jobMac) return
+  const signal = AbortSignal.timeout(5_000)
+  const { exitCode, stderr } = await side.run(() => run('ip', ['link', 'delete', 'dev', jobDevice], { signal }))
+  if (exitCode === 0 || hardwareAddressOf(jobDevice, side) !== jobMac) return
   throw new GatewayError('LINK_FAILED', `${jobDevice} cannot be removed again: ${stderr.trim()}`, {
     details: { device: jobDevice },
   })

@@ -4,6 +4,7 @@ import type { Run } from '../../gateway/packet/run.ts'
 import { type Control, openControl, refused } from '../control.ts'
 import { layWire, removeWire } from './apply.ts'
 import { hardwareAddressOf } from './interface.ts'
+import { thisSide } from './job-side.ts'
 import { lookAround, networkPresent } from './preflight.ts'
 import { proveLink } from './prove.ts'
 
@@ -45,14 +46,14 @@ export async function link(options: LinkOptions, signal: AbortSignal): Promise<L
   const plan = found
   const whole = AbortSignal.any([stop, control.closed])
   try {
-    await layWire(run, plan, whole)
-    const checks = await proveLink(plan, whole)
+    await layWire(run, plan, thisSide, whole)
+    const checks = await proveLink(plan, thisSide, whole)
     const asked = { op: 'proved', job, checks: [...checks] } as const
     const reply = await control.ask(asked, plainReply, { timeoutMs: 15_000, signal: stop })
     if (!reply.ok) throw refused(reply)
     return { isNew: true, jobMac: plan.jobMac, checks }
   } catch (cause) {
-    await removeWire(run, plan)
+    await removeWire(run, plan, thisSide)
     // What the gateway said, rather than what it made fail.
     throw control.closed.aborted && !stop.aborted ? control.closed.reason : cause
   }
@@ -68,7 +69,7 @@ async function attach(
   const request = { op: 'attach', job, netns, waitMs: timeoutMs, ...(policy === undefined ? {} : { policy }) } as const
   const reply = await control.ask(request, attachReply, { timeoutMs, signal })
   // Looked at after the reply: the gateway has by now removed what an init that was killed left here.
-  const wire = hardwareAddressOf('eth0')
+  const wire = hardwareAddressOf('eth0', thisSide)
   if (reply.ok) {
     if (wire !== undefined) throw networkPresent(['eth0'])
     return reply.plan

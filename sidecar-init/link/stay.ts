@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { GatewayError } from '../../gateway/errors.ts'
 import { jobDevice } from '../../gateway/packet/job-device.ts'
 import { hardwareAddressOf } from './interface.ts'
+import { thisSide } from './job-side.ts'
 
 /** How often the wire is looked at. */
 const everyMs = 500
@@ -12,7 +13,7 @@ const everyMs = 500
  */
 export async function whileLinked(jobMac: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    if (hardwareAddressOf(jobDevice) !== jobMac) {
+    if (hardwareAddressOf(jobDevice, thisSide) !== jobMac) {
       throw new GatewayError('LINK_FAILED', 'the wire is gone: the gateway has ended the job', {
         details: { device: jobDevice },
       })

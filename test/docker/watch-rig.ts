@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Lab } from '../lab/lab.ts'
 import type { Finished } from '../lab/program.ts'
-import type { Engine } from './engine/engine.ts'
+import type { Engine, EngineOptions } from './engine/engine.ts'
 import { openProductEngine } from './engine/product-engine.ts'
 import { productImage } from './engine/product-image.ts'
 
@@ -36,9 +36,9 @@ tls: { extraCa: [/etc/tidegate/lab-ca.pem] }
 `
 
 /** Opens the rig with the product's image; the lab must have origins. */
-export async function openWatchRig(lab: Lab): Promise<WatchRig> {
+export async function openWatchRig(lab: Lab, options: Pick<EngineOptions, 'mounts'> = {}): Promise<WatchRig> {
   await using opening = new AsyncDisposableStack()
-  const engine = opening.use(await openProductEngine(lab))
+  const engine = opening.use(await openProductEngine(lab, options))
   const dir = `${lab.dir}/watch`
   mkdirSync(`${dir}/policies`, { recursive: true })
   writeFileSync(
@@ -77,7 +77,7 @@ export async function openWatchRig(lab: Lab): Promise<WatchRig> {
       return Array.isArray(reply['jobs']) ? reply['jobs'] : []
     },
     async startGateway() {
-      const options =
+      const flags =
         '--name gateway --label tidegate.role=gateway --restart always --health-interval 1s --cap-drop ALL --cap-add NET_ADMIN --read-only' +
         ' --sysctl net.ipv4.ip_forward=0 --sysctl net.ipv6.conf.default.disable_ipv6=1'
       const volumes = [
@@ -88,7 +88,7 @@ export async function openWatchRig(lab: Lab): Promise<WatchRig> {
         `${dir}/policies:/etc/tidegate/policies:ro`,
         `${lab.ca.certPath}:/etc/tidegate/lab-ca.pem:ro`,
       ]
-      await ask('run', '--detach', ...options.split(' '), ...mounted(volumes), productImage)
+      await ask('run', '--detach', ...flags.split(' '), ...mounted(volumes), productImage)
       const limit = Date.now() + 30_000
       while ((await ask('inspect', '--format', '{{.State.Health.Status}}', 'gateway')) !== 'healthy') {
         if (Date.now() > limit) throw new Error((await engine.docker(['logs', 'gateway'])).stderr)
@@ -96,14 +96,14 @@ export async function openWatchRig(lab: Lab): Promise<WatchRig> {
       }
     },
     async startWatcher() {
-      const options =
+      const flags =
         '--name watcher --network none --restart always --cap-drop ALL --read-only --group-add 0 --no-healthcheck'
       const volumes = [
         '/var/run/docker.sock:/var/run/docker.sock',
         'control:/run/tidegate-control',
         'run:/run/tidegate:ro',
       ]
-      await ask('run', '--detach', ...options.split(' '), ...mounted(volumes), productImage, 'sidecar-init', 'docker')
+      await ask('run', '--detach', ...flags.split(' '), ...mounted(volumes), productImage, 'sidecar-init', 'docker')
       await rig.until(({ msg }) => msg === 'watching', 'that it watches')
     },
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),

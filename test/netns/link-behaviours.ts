@@ -8,6 +8,7 @@ export const behaviours = [
   'never-up',
   'give-up',
   'wrong-door',
+  'old-door',
   'silent-door',
   'silent-dns',
   'open-udp',

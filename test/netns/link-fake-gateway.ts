@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Lines } from '../../gateway/control/lines.ts'
 import { attachReply, controlRequest, maxLineBytes } from '../../gateway/control/protocol.ts'
+import { probeAnswer, type Probed, questionLength } from '../../gateway/packet/probe.ts'
 import { behaviours } from './link-behaviours.ts'
 
 const [path = '', told = 'serve'] = process.argv.slice(2)
@@ -22,7 +23,7 @@ const plan = {
   gatewayMac: '02:00:0a:0b:0c:0d',
   jobMac: '02:01:0a:0b:0c:0d',
   jobDevice: 'eth0',
-  probe: { doorNonce: '1'.repeat(32), dnsTcpNonce: '2'.repeat(32), dnsUdpNonce: '3'.repeat(32) },
+  probeKey: '1'.repeat(32),
   mode: behaviour === 'audit' ? 'audit' : 'block',
 } as const
 
@@ -117,17 +118,25 @@ createServer(socket => {
   })
 }).listen(path, () => report('listening'))
 
-function tell(nonce: string, wrong: boolean): Server {
+function tell(listener: Probed, key = plan.probeKey): Server {
   return createServer(socket => {
     socket.on('error', () => socket.destroy())
-    socket.end(wrong ? '0'.repeat(32) : nonce)
+    socket.setEncoding('latin1').once('data', (asked: string) => {
+      // One that has only listened knows an answer, and not to this question.
+      const question = behaviour === 'old-door' && listener === 'door' ? '0'.repeat(questionLength) : asked
+      socket.end(probeAnswer(key, listener, question))
+    })
   })
 }
 
-if (behaviour !== 'silent-door') tell(plan.probe.doorNonce, behaviour === 'wrong-door').listen(443, '0.0.0.0')
-tell(plan.probe.dnsTcpNonce, false).listen(53, '0.0.0.0')
+// Another gateway's has another key.
+if (behaviour !== 'silent-door')
+  tell('door', behaviour === 'wrong-door' ? '2'.repeat(32) : plan.probeKey).listen(443, '0.0.0.0')
+tell('dns-tcp').listen(53, '0.0.0.0')
 const dns = createSocket('udp4')
-dns.on('message', (_message, { address, port }) => dns.send(plan.probe.dnsUdpNonce, port, address))
+dns.on('message', (message, { address, port }) =>
+  dns.send(probeAnswer(plan.probeKey, 'dns-udp', message.toString('latin1')), port, address),
+)
 if (behaviour !== 'silent-dns') dns.bind(53, '203.0.113.53')
 if (behaviour === 'open-udp') {
   const open = createSocket('udp4')

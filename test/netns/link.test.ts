@@ -55,6 +55,7 @@ const failures: readonly (readonly [sentence: string, behaviour: Behaviour, says
     ],
     ['a gateway that gives up', 'give-up', /: rp_filter is 1 \(SYSCTL_NEEDED\)$/m],
     ['another gateway’s door', 'wrong-door', /TCP to any address .*\(WIRE_NOT_PROVED\)$/m],
+    ['a door that repeats what it has heard', 'old-door', /TCP to any address .*\(WIRE_NOT_PROVED\)$/m],
     ['a door that is closed', 'silent-door', /TCP to any address .*\(WIRE_NOT_PROVED\)$/m, ['--timeout', '3']],
     ['DNS that nobody answers', 'silent-dns', /DNS over UDP .*\(WIRE_NOT_PROVED\)$/m, ['--timeout', '3']],
     ['UDP that somebody answers', 'open-udp', /UDP without a rule .*\(WIRE_NOT_PROVED\)$/m],

@@ -41,6 +41,8 @@ export interface EngineOptions {
   readonly template?: string | null
   /** Containers go on running while the daemon is away; else it ends them, when it goes or at the latest when it comes back. Default false. */
   readonly liveRestore?: boolean
+  /** Whether containers can be shown what is mounted in /run later. Default `shared`. */
+  readonly mounts?: 'shared' | 'private'
 }
 
 /** Opens an engine in `lab.host` in about a second. The caller owns it, and disposes it before the lab: `await using engine = await openEngine(lab)`. */
@@ -62,7 +64,9 @@ export async function openEngine(lab: Lab, options: EngineOptions = {}): Promise
   writeFileSync(`${dir}/daemon.json`, '{}')
   if (programs.plugins !== undefined) symlinkSync(programs.plugins, `${dir}/client/cli-plugins`)
 
-  const room = opening.use(await openRoom(lab.host, { PATH: programs.path, HOME: '/nonexistent', LANG: 'C.UTF-8' }))
+  const room = opening.use(
+    await openRoom(lab.host, { PATH: programs.path, HOME: '/nonexistent', LANG: 'C.UTF-8' }, options.mounts),
+  )
   belongings = registerFirst(belongings, room.firstPid)
   // Not below `dir`: a socket's path may have no more than 107 bytes, and the repository may lie deep.
   const socketPath = `${lab.dir}/docker-${id}.sock`

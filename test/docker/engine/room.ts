@@ -21,12 +21,20 @@ export interface Room extends AsyncDisposable {
 const prepare = `
 mount --bind "$1" /etc/resolv.conf
 mount -t tmpfs -o mode=755 room /run
+mount "--make-$2" /run
 echo ready
 exec tini -- sleep infinity
 `
 
-/** Opens a room in the network of `host`. It ends with this process, even when that is killed. */
-export async function openRoom(host: Namespace, env: Readonly<Record<string, string>>): Promise<Room> {
+/**
+ * Opens a room in the network of `host`. It ends with this process, even when that is killed. What is mounted in its /run may be
+ * `shared` with containers, as on every machine with systemd, or `private` to the engine.
+ */
+export async function openRoom(
+  host: Namespace,
+  env: Readonly<Record<string, string>>,
+  mounts: 'shared' | 'private' = 'shared',
+): Promise<Room> {
   // Not `ip netns exec`: it mounts a bare /sys, and with it the control groups would be gone.
   const network = `--net=/run/netns/${host.name}`
   const holder = spawn(
@@ -34,7 +42,7 @@ export async function openRoom(host: Namespace, env: Readonly<Record<string, str
     [
       ['--pdeathsig=KILL', 'nsenter', network],
       ['unshare', '--mount', '--propagation=slave', '--pid', '--fork', '--kill-child', '--mount-proc'],
-      ['sh', '-ec', prepare, 'sh', `/etc/netns/${host.name}/resolv.conf`],
+      ['sh', '-ec', prepare, 'sh', `/etc/netns/${host.name}/resolv.conf`, mounts],
     ].flat(),
     { env, stdio: ['ignore', 'pipe', 'inherit'] },
   )

@@ -11,7 +11,7 @@ const plan = {
   gatewayMac: '02:00:0a:0b:0c:0d',
   jobMac: '02:01:0a:0b:0c:0d',
   jobDevice: 'eth0',
-  probe: { doorNonce: '1'.repeat(32), dnsTcpNonce: '2'.repeat(32), dnsUdpNonce: '3'.repeat(32) },
+  probeKey: '1'.repeat(32),
   mode: 'block',
 }
 
@@ -60,7 +60,7 @@ const plans: readonly (readonly [sentence: string, change: Readonly<Record<strin
   ['an address of the other family', { jobAddress: '2001:db8::1' }],
   ['another interface', { jobDevice: 'lo' }],
   ['a process that is none', { gatewayPid: 0 }],
-  ['a number that is no number', { probe: { ...plan.probe, doorNonce: 'x' } }],
+  ['a key that is none', { probeKey: 'x' }],
 ]
 t.test('attachReply: a plan, and none that could say more to ip', async t => {
   t.ok(attachReply.safeParse({ ok: true, plan }).success)

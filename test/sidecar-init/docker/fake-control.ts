@@ -74,6 +74,6 @@ export const plan: WirePlan = {
   gatewayMac: '02:00:0a:0b:0c:0d',
   jobMac: '02:01:0a:0b:0c:0d',
   jobDevice: 'eth0',
-  probe: { doorNonce: '1'.repeat(32), dnsTcpNonce: '2'.repeat(32), dnsUdpNonce: '3'.repeat(32) },
+  probeKey: '1'.repeat(32),
   mode: 'block',
 }

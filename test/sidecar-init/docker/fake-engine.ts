@@ -1,16 +1,29 @@
 import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
 import { plainShape } from '../../../gateway/container/shape.ts'
 import { GatewayError } from '../../../gateway/errors.ts'
-import type { ContainerFacts, Engine, EngineEvent, HelperOutcome } from '../../../sidecar-init/docker/engine.ts'
+import type {
+  ContainerFacts,
+  Engine,
+  EngineEvent,
+  HelperSpec,
+  RunningHelper,
+} from '../../../sidecar-init/docker/engine.ts'
+import { layOrder, type LayOrder } from '../../../sidecar-init/docker/lay-protocol.ts'
+
+/** How a helper tells of a wire that holds. */
+export const proves = [{ step: 'laid' }, { step: 'proved', checks: ['only lo and the wire'] }]
 
 /** An engine in memory: what it was told stands in `calls`, what happens is told by `happen`. */
 export class FakeEngine implements Engine {
   readonly containers = new Map<string, ContainerFacts>()
   readonly calls: string[] = []
-  /** Files of the last archive that was put into a container, by container. */
+  /** Helpers that run, with the container whose network namespace each is in; empty for the one of all. */
   readonly helpers = new Map<string, string>()
-  /** What a helper says; the default proves. */
-  helperSays: () => HelperOutcome = () => ({ stdout: 'laid\nonly lo and the wire\nproved\n', stderr: '' })
+  /** What a helper answers to an order; without an answer it ends. The default proves. */
+  helperSays: (order: LayOrder, isShared: boolean) => readonly object[] = () => proves
+  /** Why no helper for all builds can be started. */
+  refusesShared: GatewayError | undefined
   isUp = true
   #pending: EngineEvent[] = []
   readonly #news = new EventTarget()
@@ -25,6 +38,7 @@ export class FakeEngine implements Engine {
       image: 'sha256:build',
       state: 'created',
       startedAt: '',
+      networkNamespace: `/run/docker/netns/${id.slice(0, 12)}`,
       shape: plainShape,
       mountPoints: [],
     }
@@ -74,19 +88,30 @@ export class FakeEngine implements Engine {
     this.#answer(`put ${id} ${Buffer.from(tar).includes('run/tidegate/ready') ? 'ready' : 'files'}`)
   }
 
-  async createHelper({ network, pid }: { readonly network: string; readonly pid: string }): Promise<string> {
+  async startHelper({ network, pid, namespaces }: HelperSpec): Promise<RunningHelper> {
+    if (network === undefined && this.refusesShared !== undefined) throw this.refusesShared
     this.#number += 1
     const id = `helper${this.#number}`
-    this.#answer(`create ${id} ${network} ${pid}`)
-    this.helpers.set(id, network)
-    return id
-  }
-
-  async runHelper(id: string, onOutput: () => void): Promise<HelperOutcome> {
-    this.#answer(`run ${id}`)
-    const said = this.helperSays()
-    if (said.stdout !== '') onOutput()
-    return said
+    this.#answer(`start ${id} ${network ?? `all:${namespaces?.from ?? ''}`} ${pid}`)
+    this.helpers.set(id, network ?? '')
+    const output = new PassThrough()
+    return {
+      id,
+      output,
+      send: text => {
+        const order = layOrder.parse(JSON.parse(text))
+        this.calls.push(`order ${id} ${order.namespace ?? 'its own'}`)
+        const reports = this.helperSays(order, network === undefined)
+        for (const report of reports) output.write(`${JSON.stringify({ order: order.order, ...report })}\n`)
+        if (reports.length === 0) output.end()
+      },
+      complaint: () => '',
+      [Symbol.asyncDispose]: async () => {
+        output.end()
+        this.calls.push(`end ${id}`)
+        this.helpers.delete(id)
+      },
+    }
   }
 
   async remove(id: string): Promise<void> {

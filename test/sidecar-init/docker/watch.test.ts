@@ -1,36 +1,33 @@
 import t from 'tap'
 import { plainShape } from '../../../gateway/container/shape.ts'
-import { count, watching } from './watch-scene.ts'
+import { GatewayError } from '../../../gateway/errors.ts'
+import { proves } from './fake-engine.ts'
+import { count, type Scene, watching } from './watch-scene.ts'
 
 const build = 'b'.repeat(64)
 const second = 'c'.repeat(64)
 const label = { 'tidegate.job': 'nightly' }
 const nothing = (): void => undefined
 
-t.test('watch(): prepares at the create, links at the start without asking first, ends at the die', async t => {
+t.test('watch(): prepares at the create, links at the start, ends at the die', async t => {
   const { engine } = await watching(
     nothing,
     async ({ engine, gateway, said, until, isLinked }) => {
       await until('it watches', () => said.includes('info watching'))
       engine.put(build, { labels: label }, 'create')
-      await until(
-        'it is prepared',
-        () => gateway.jobs.get('nightly')?.state === 'attached' && engine.helpers.size === 1,
-      )
+      await until('it is prepared', () => gateway.jobs.get('nightly')?.state === 'attached')
       t.ok(
-        engine.calls.includes(`create helper1 ${build} gateway`),
-        'in the build’s network, among the gateway’s processes',
+        engine.calls.includes('start helper1 all:/run/docker/netns gateway'),
+        'one helper for all builds, among the gateway’s processes, sees the engine’s namespaces',
       )
-      const before = engine.calls.length
       engine.put(build, { state: 'running', startedAt: '1' }, 'start')
       await until('it is linked', () => isLinked())
-      const since = engine.calls.slice(before)
-      t.notOk(since.slice(0, since.indexOf('run helper1')).includes(`inspect ${build}`), 'the quick way')
-      await until('its helper is removed', () => engine.helpers.size === 0)
+      t.ok(engine.calls.includes(`order helper1 ${build.slice(0, 12)}`), 'by the file of its namespace')
       engine.put(build, { state: 'ended' }, 'die')
       await until('the job ends', () => !gateway.jobs.has('nightly'))
       await until('it says so', () => said.includes('info ended'))
       t.strictSame(gateway.asked, ['attach nightly', 'proved nightly', 'detach nightly'])
+      t.equal(count(engine.calls, /^start helper/), 1)
     },
     t,
   )
@@ -105,11 +102,10 @@ t.test('watch(): a refusal of the gateway is said once, and asked again', async 
       gateway.refuses = { ok: false, code: 'POLICY_UNKNOWN', error: 'there is no policy nightly' }
       engine.put(build, { labels: label, state: 'running', startedAt: '1' })
     },
-    async ({ engine, gateway, said, until, compared, isLinked }) => {
+    async ({ gateway, said, until, compared, isLinked }) => {
       await compared()
       await compared()
       t.equal(count(said, /there is no policy nightly \(POLICY_UNKNOWN\)/), 1, said.join('\n'))
-      t.equal(engine.helpers.size, 0)
       gateway.refuses = undefined
       await until('it is linked', () => isLinked())
     },
@@ -117,27 +113,114 @@ t.test('watch(): a refusal of the gateway is said once, and asked again', async 
   )
 })
 
-for (const [sentence, stdout, stderr] of [
-  ['that says what failed', 'laid\n', 'sidecar-init: the wire is not proved: x (WIRE_NOT_PROVED)\n'],
-  ['that is cut short', 'laid\nonly lo and the wire\n', ''],
-  ['that could not lay it', '', 'RTNETLINK answers: File exists\n'],
-  ['that says nothing', '', ''],
+const laid = { step: 'laid' }
+const failed = (error: string): object => ({ step: 'failed', unseen: false, error })
+for (const [sentence, reports, says] of [
+  [
+    'that says what failed',
+    [laid, failed('the wire is not proved: x')],
+    /the wire is not proved: x \[WIRE_NOT_PROVED\]/,
+  ],
+  ['that could not lay it', [failed('File exists')], /File exists \[WIRE_NOT_PROVED\]/],
+  ['that ends', [], /its helper ended before it had proved the wire \[WIRE_NOT_PROVED\]/],
+  ['that says what nobody understands', [{ step: 'proven' }], /report cannot be read \[WIRE_NOT_PROVED\]/],
 ] as const) {
-  t.test(`watch(): a helper ${sentence} has proved nothing; its wire is given up and tried again`, async t => {
+  t.test(`watch(): a helper ${sentence} has proved nothing; the wire is given up and tried again`, async t => {
     await watching(
       ({ engine }) => {
-        engine.helperSays = () => ({ stdout, stderr })
+        engine.helperSays = () => reports
         engine.put(build, { labels: label, state: 'running', startedAt: '1' })
       },
       async ({ engine, gateway, said, until, compared, isLinked }) => {
         await compared()
         await until('it has tried twice', () => count(gateway.asked, /attach/) >= 2)
         t.equal(count(gateway.asked, /proved/), 0)
-        t.equal(count(said, /\[WIRE_NOT_PROVED\]/), 1, said.join('\n'))
-        engine.helperSays = () => ({ stdout: 'laid\nx\nproved\n', stderr: '' })
+        t.equal(count(said, says), 1, said.join('\n'))
+        engine.helperSays = () => proves
         await until('it is linked', () => isLinked())
       },
       t,
     )
   })
 }
+
+const unseen = [{ step: 'failed', unseen: true, error: 'enter the job’s net namespace: setns: EINVAL' }]
+for (const [sentence, prepare] of [
+  [
+    'that the engine does not share',
+    ({ engine }: Scene) => (engine.helperSays = (_, isShared) => (isShared ? unseen : proves)),
+  ],
+  [
+    'that the engine refuses to show',
+    ({ engine }: Scene) =>
+      (engine.refusesShared = new GatewayError('ENGINE_UNREACHABLE', 'the Docker engine refuses: not shared', {
+        details: { status: 400 },
+      })),
+  ],
+  [
+    'that are somewhere else',
+    ({ engine }: Scene) => engine.put(build, { networkNamespace: '/run/user/0/netns/0123456789ab' }),
+  ],
+  ['that the engine does not tell', ({ engine }: Scene) => engine.put(build, { networkNamespace: '' })],
+] as const) {
+  t.test(`watch(): for namespaces ${sentence}, each build gets a helper of its own`, async t => {
+    const { engine, said } = await watching(
+      scene => {
+        scene.engine.put(build, { labels: label, state: 'running', startedAt: '1' })
+        scene.engine.put(second, { labels: { 'tidegate.job': 'other' }, state: 'running', startedAt: '1' })
+        prepare(scene)
+      },
+      async ({ engine, until, isLinked }) => {
+        await until('both are linked', () => isLinked() && isLinked('other'))
+        t.ok(
+          engine.calls.some(call => call.startsWith('start ') && call.endsWith(` ${build} gateway`)),
+          'in the build’s network, among the gateway’s processes',
+        )
+        t.ok(engine.calls.some(call => call.startsWith('order ') && call.endsWith(' its own')))
+      },
+      t,
+    )
+    t.ok(count(said, /one helper for all builds cannot enter/) <= 1, said.join('\n'))
+    t.equal(engine.helpers.size, 0)
+  })
+}
+
+t.test(
+  'watch(): a container that ended before the helper came to it does not change how others are helped',
+  async t => {
+    await watching(
+      ({ engine }) => {
+        engine.helperSays = ({ namespace }) => {
+          if (namespace !== build.slice(0, 12)) return proves
+          engine.put(build, { state: 'ended' })
+          return unseen
+        }
+        engine.put(build, { labels: label, state: 'running', startedAt: '1' })
+      },
+      async ({ engine, gateway, said, until, compared, isLinked }) => {
+        await until('it has ended', () => engine.containers.get(build)?.state === 'ended')
+        await compared()
+        engine.put(second, { labels: { 'tidegate.job': 'other' }, state: 'running', startedAt: '1' }, 'start')
+        await until('the next is linked', () => isLinked('other'))
+        t.equal(count(engine.calls, /^start helper/), 1, 'by the helper for all')
+        t.equal(count(said, /cannot enter/), 0, said.join('\n'))
+        t.notOk(gateway.jobs.has('nightly'))
+      },
+      t,
+    )
+  },
+)
+
+t.test('watch(): a helper that went with its gateway is replaced before it is needed', async t => {
+  await watching(
+    nothing,
+    async ({ engine, until, said }) => {
+      await until('it watches', () => said.includes('info watching'))
+      t.equal(count(engine.calls, /^start helper/), 1)
+      engine.put('gateway', { startedAt: '2' })
+      await until('there is another', () => count(engine.calls, /^start helper/) === 2)
+      await until('and one only', () => engine.helpers.size === 1)
+    },
+    t,
+  )
+})
