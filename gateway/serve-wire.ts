@@ -19,6 +19,7 @@ import { openUdpFront, type UdpLimits } from './packet/udp-front.ts'
 import type { Wire } from './packet/wire.ts'
 import type { Policy } from './policy/policy.ts'
 import { udpDestinations } from './policy/udp-destinations.ts'
+import { unixNow } from './record/unix-now.ts'
 import type { Degradation } from './record/vocabulary.ts'
 import { dial } from './upstream/dial.ts'
 import { DialLimit } from './upstream/dial-limit.ts'
@@ -54,6 +55,10 @@ export interface ServeOptions {
   /** Milliseconds between two looks at the packet filter; default 1,000. */
   readonly lookEveryMs?: () => number
   readonly limits?: JobLimits
+  /** The time, by the clock of the job's record. */
+  readonly now: () => number
+  /** Told once when the machine's clock was set. */
+  readonly onClockSet: (note: string) => void
   /** Told when the protection is less than promised, as often as it is seen. */
   readonly onDegraded: (kind: Degradation, note: string) => void
   /** Told of facts for whoever runs the gateway. */
@@ -74,7 +79,7 @@ export interface Served extends AsyncDisposable {
  * @throws GatewayError PORT_IN_USE, SOCKET_FAILED; then nothing is served
  */
 export async function serveWire(options: ServeOptions, signal: AbortSignal): Promise<Served> {
-  const { wire, job, authority, resolver, metrics, gauges, limits = {}, onWarning } = options
+  const { wire, job, authority, resolver, metrics, gauges, now, limits = {}, onWarning } = options
   await using starting = new AsyncDisposableStack()
   const connect = measuredConnect(metrics)
   const tls = measuredTls(openOriginTls(options.roots), metrics)
@@ -91,6 +96,7 @@ export async function serveWire(options: ServeOptions, signal: AbortSignal): Pro
           descriptors: { udp: wire.dnsUdp.descriptor(), tcp: wire.dnsTcp.descriptor() },
         },
         upstream: resolver,
+        now,
         onAnswer: (source, durationMs) => metrics.dnsAnswered(source, durationMs / 1_000),
         ...(limits.dns === undefined ? {} : { questions: limits.dns }),
         ...(limits.dnsConnections === undefined ? {} : { tcp: { connections: limits.dnsConnections } }),
@@ -114,8 +120,8 @@ export async function serveWire(options: ServeOptions, signal: AbortSignal): Pro
   const listening = starting.use(await listen(wire.door.descriptor(), door, signal))
   const udpFront = starting.use(openUdpFront({ job, resolver }, limits.udp))
   wire.serveUdp(datagram => udpFront.receive(datagram))
-  const { since, lookEveryMs, onDegraded } = options
-  starting.use(openWatch({ wire, job, since, gauges, lookEveryMs, onDegraded }))
+  const { since, lookEveryMs, onClockSet, onDegraded } = options
+  starting.use(openWatch({ wire, job, since, gauges, lookEveryMs, now, onClockSet, onDegraded }))
   gauges.attached()
   const owned = starting.move()
   return {
@@ -127,9 +133,9 @@ export async function serveWire(options: ServeOptions, signal: AbortSignal): Pro
   }
 }
 
-/** The virtual addresses of one job. */
+/** The virtual addresses of one job; no setting of the machine's clock makes one give way. */
 export function openNames(): ReturnType<typeof openVirtualAddresses> {
-  return openVirtualAddresses({ pool: requireCidr(virtualPool) })
+  return openVirtualAddresses({ pool: requireCidr(virtualPool), now: unixNow })
 }
 
 /** What the packet filter must know of a policy. UDP to names is UDP to virtual addresses: which one, the front door knows. */

@@ -160,9 +160,22 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
   const proof = await proveWire(wire, place, policy.mode, signal)
   const { roots } = trust
   const { gauges, onDegraded, onWarning } = options
+  const onClockSet = (note: string): void => record.note('checkpoint', { details: { note } })
+  const told = { onClockSet, onDegraded, onWarning }
   const served = starting.use(
     await serveWire(
-      { wire, job, since: proof.reading, authority, roots, resolver, metrics, gauges, onDegraded, onWarning },
+      {
+        wire,
+        job,
+        since: proof.reading,
+        authority,
+        roots,
+        resolver,
+        metrics,
+        gauges,
+        now: () => record.now(),
+        ...told,
+      },
       signal,
     ),
   )

@@ -1,3 +1,4 @@
+import { ClockWatch } from './clock-watch.ts'
 import { GatewayError } from './errors.ts'
 import type { Job } from './jobs/job.ts'
 import type { JobGauges } from './observe/job-gauges.ts'
@@ -15,6 +16,10 @@ export interface WatchOptions {
   readonly gauges: JobGauges
   /** Milliseconds between two looks at the packet filter; default 1,000. */
   readonly lookEveryMs?: (() => number) | undefined
+  /** The time, by the clock of the job's record. */
+  readonly now: () => number
+  /** Told once when the machine's clock was set: the record's goes on as before. */
+  readonly onClockSet: (note: string) => void
   /** Told at every reading that finds it so. */
   readonly onDegraded: (kind: Degradation, note: string) => void
 }
@@ -24,7 +29,9 @@ export interface WatchOptions {
  * When they do not, a job in block mode has no network any more: without rules its packets would not leave the machine,
  * but they would reach what listens on it. Disposing reads once more.
  */
-export function openWatch({ wire, job, since, gauges, lookEveryMs, onDegraded }: WatchOptions): AsyncDisposable {
+export function openWatch(options: WatchOptions): AsyncDisposable {
+  const { wire, job, since, gauges, lookEveryMs, now, onDegraded } = options
+  const clock = new ClockWatch(now, options.onClockSet)
   let isCut = false
   let unanswered = 0
   const degrade = (note: string): void => {
@@ -45,13 +52,14 @@ export function openWatch({ wire, job, since, gauges, lookEveryMs, onDegraded }:
     {
       seen: reading => {
         unanswered = 0
+        clock.look()
         wire
           .isIntact(AbortSignal.timeout(10_000), reading)
           .then(intact => intact || degrade('the packet rules or routes of the wire were changed'), failed)
       },
       failed,
     },
-    { since, ...(lookEveryMs === undefined ? {} : { intervalMs: lookEveryMs }) },
+    { since, now, ...(lookEveryMs === undefined ? {} : { intervalMs: lookEveryMs }) },
   )
 }
 

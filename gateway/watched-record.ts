@@ -4,7 +4,7 @@ import type { Metrics } from './observe/metrics.ts'
 import type { Policy } from './policy/policy.ts'
 import type { Sink } from './record/event.ts'
 import { type JobRecord, openJobRecord } from './record/job-record.ts'
-import { unixNow } from './record/unix-now.ts'
+import { openClock } from './record/unix-now.ts'
 import type { Degradation } from './record/vocabulary.ts'
 
 /** What a job's record is opened with. */
@@ -18,6 +18,8 @@ export interface WatchedRecordOptions {
   readonly metrics: Metrics
   readonly gauges: JobGauges
   readonly extraSinks?: readonly Sink[]
+  /** Longest log, bytes; default none. */
+  readonly maxLogBytes?: number
   /** Told of trouble, for whoever runs the gateway. */
   readonly warn: (text: string) => void
 }
@@ -43,15 +45,14 @@ export async function openWatchedRecord(options: WatchedRecordOptions): Promise<
     mode: policy.mode,
     policyDigest: policy.digest,
     version,
-    now: unixNow,
+    now: openClock(),
     onLogFailure: policy.onLogFailure,
     inputs: policy.insight.packages !== undefined,
     extraSinks: [metrics.sink, ...extraSinks],
+    ...(options.maxLogBytes === undefined ? {} : { maxLogBytes: options.maxLogBytes }),
     observer: {
-      written(lines) {
-        metrics.log.written(lines)
-        enforcement.recover('log-failure')
-      },
+      written: lines => metrics.log.written(lines),
+      recovered: () => enforcement.recover('log-failure'),
       failed(error) {
         metrics.log.failed(error)
         enforcement.degrade('log-failure')

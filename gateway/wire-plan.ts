@@ -1,11 +1,10 @@
 import type { WirePlan } from './control/protocol.ts'
 import { jobDevice } from './packet/job-device.ts'
-import type { ProbeNonces } from './packet/probe.ts'
 import type { ExpectedWire } from './packet/wire.ts'
 import type { Mode } from './policy/policy.ts'
 
 /** What an init must know to lay and to prove the wire. Pure but for our own pid: a process in the gateway's namespaces. */
-export function planOf({ slot, mac }: ExpectedWire, nonces: ProbeNonces, mode: Mode): WirePlan {
+export function planOf({ slot, mac }: ExpectedWire, probeKey: string, mode: Mode): WirePlan {
   return {
     id: slot.id,
     device: slot.device,
@@ -16,7 +15,7 @@ export function planOf({ slot, mac }: ExpectedWire, nonces: ProbeNonces, mode: M
     gatewayMac: mac.gateway,
     jobMac: mac.job,
     jobDevice,
-    probe: { doorNonce: nonces.door, dnsTcpNonce: nonces.dnsTcp, dnsUdpNonce: nonces.dnsUdp },
+    probeKey,
     mode,
   }
 }

@@ -176,7 +176,7 @@ export const errorText: Readonly<Record<ErrorCode, ErrorText>> = {
     remedy: '`rule` and `reason` are those of the new policy; the bytes are what was carried before',
   },
   LOG_WRITE_FAILED: {
-    means: 'the log could not be written',
-    remedy: 'make room; `onLogFailure: deny` stops new flows meanwhile',
+    means: 'the log could not be written, or has reached `limits.logMiB`',
+    remedy: 'make room, or raise the limit; `onLogFailure: deny` stops new flows meanwhile',
   },
 }

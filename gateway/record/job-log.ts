@@ -9,8 +9,10 @@ import { sealLine } from './seal.ts'
 export interface LogObserver {
   /** So many lines reached the file. */
   written(lines: number): void
-  /** The log cannot be written, or events come faster than the disk takes them. Once per outage. */
+  /** The log cannot be written, events come faster than the disk takes them, or it is as long as it may be. Once per outage. */
   failed(error: GatewayError): void
+  /** It takes every line again. */
+  recovered?(): void
 }
 
 export interface JobLogOptions {
@@ -24,6 +26,8 @@ export interface JobLogOptions {
   readonly onOutage?: (event: FlowEvent) => void
   /** Bytes that may wait for the disk; events beyond are lost, counted, and the log is failing. Default 8 MiB. */
   readonly maxPendingBytes?: number
+  /** Length at which the log takes no more events: they are lost, counted, and the log is failing to its end. Default none. */
+  readonly maxBytes?: number
   /** See `LogWriterOptions`; defaults 10, 250, 5,000 and 5,000 ms. */
   readonly paceMs?: number
   readonly retryMs?: number
@@ -54,12 +58,15 @@ export class JobLog implements Sink, AsyncDisposable {
   readonly #onOutage: ((event: FlowEvent) => void) | undefined
   readonly #job: string
   readonly #maxPending: number
+  readonly #maxBytes: number
   #lines = 0
+  #bytes = 0
   #head = zeroHash
   #lost = 0
   #lostInOutage = 0
   #failingSince: number | undefined
   #overflowing = false
+  #isFull = false
   #ended: Promise<boolean> | undefined
 
   constructor(options: JobLogOptions) {
@@ -69,6 +76,7 @@ export class JobLog implements Sink, AsyncDisposable {
     this.#onOutage = options.onOutage
     this.#job = quote(options.job)
     this.#maxPending = options.maxPendingBytes ?? 8 * 1_048_576
+    this.#maxBytes = options.maxBytes ?? Infinity
     const onFailure = (error: GatewayError): void => this.#fail(error)
     const onWritten = (lines: number): void => this.#written(lines)
     this.#writer = new LogWriter({ file, paceMs, retryMs, syncMs, finishMs, onWritten, onFailure })
@@ -90,8 +98,10 @@ export class JobLog implements Sink, AsyncDisposable {
   }
 
   write(event: FlowEvent): void {
-    if (this.#ended !== undefined || this.#overflowing) return this.#lose()
-    this.#append(renderLine(event, this.#lines, this.#job, this.#head))
+    if (this.#ended !== undefined || this.#overflowing || this.#isFull) return this.#lose()
+    const line = renderLine(event, this.#lines, this.#job, this.#head)
+    if (this.#bytes + line.length >= this.#maxBytes) return this.#fill()
+    this.#append(line)
     if (this.#writer.pendingBytes <= this.#maxPending) return
     this.#overflowing = true
     this.#fail(new GatewayError('LOG_WRITE_FAILED', 'the log cannot be written as fast as events come'))
@@ -127,7 +137,17 @@ export class JobLog implements Sink, AsyncDisposable {
   #append(line: string): void {
     this.#head = lineHash(line)
     this.#lines += 1
+    this.#bytes += line.length + 1
     this.#writer.append(line)
+  }
+
+  /** Says in the log itself that it ends here but for its seal: whoever reads it must not take silence for peace. */
+  #fill(): void {
+    this.#isFull = true
+    this.#fail(new GatewayError('LOG_WRITE_FAILED', `the log has reached its limit of ${this.#maxBytes} bytes`))
+    this.#lose()
+    const note = 'the log has reached its limit: what follows is counted, and not written'
+    this.#appendOutage({ kind: 'log-failure', note })
   }
 
   #lose(): void {
@@ -146,19 +166,29 @@ export class JobLog implements Sink, AsyncDisposable {
   /** A write worked; the outage is over once at most half of the bound still waits. */
   #written(lines: number): void {
     this.#observer.written(lines)
-    if (this.#failingSince === undefined || this.#writer.pendingBytes > this.#maxPending / 2) return
+    if (this.#failingSince === undefined || this.#isFull || this.#writer.pendingBytes > this.#maxPending / 2) return
     if (this.#ended === undefined) this.#reportOutage()
     this.#overflowing = false
     this.#failingSince = undefined
+    this.#observer.recovered?.()
   }
 
   #reportOutage(): void {
     if (this.#failingSince === undefined) return
-    const now = this.#now()
-    const forMs = Math.max(0, Math.round(now - this.#failingSince))
-    const details = { kind: 'log-failure', lost: this.#lostInOutage, forMs }
+    const forMs = Math.max(0, Math.round(this.#now() - this.#failingSince))
+    const lost = this.#lostInOutage
     this.#lostInOutage = 0
-    const event: FlowEvent = { layer: 'job', startedAt: now, event: 'anomaly', error: 'LOG_WRITE_FAILED', details }
+    this.#appendOutage({ kind: 'log-failure', lost, forMs })
+  }
+
+  #appendOutage(details: Readonly<Record<string, unknown>>): void {
+    const event: FlowEvent = {
+      layer: 'job',
+      startedAt: this.#now(),
+      event: 'anomaly',
+      error: 'LOG_WRITE_FAILED',
+      details,
+    }
     this.#onOutage?.(event)
     this.#append(renderLine(event, this.#lines, this.#job, this.#head))
   }

@@ -27,7 +27,7 @@ export interface JobRecordOptions {
   readonly policyDigest: string
   /** Of tidegate. */
   readonly version: string
-  /** Unix milliseconds, fractions welcome; should not run backwards (see `unixNow`). */
+  /** Unix milliseconds, fractions welcome; should not run backwards (see `openClock`). */
   readonly now: () => number
   readonly onLogFailure: 'deny' | 'allow'
   /** Also write `inputs.cdx.json` and `inputs.intoto.json`: what came in from package registries. */
@@ -35,6 +35,8 @@ export interface JobRecordOptions {
   /** Further sinks, for redacted events: the metrics, a log of `serve`. */
   readonly extraSinks?: readonly Sink[]
   readonly observer?: LogObserver
+  /** Longest log, bytes; default none. */
+  readonly maxLogBytes?: number
   /** A sink threw, or a report could not be written: for the operator. */
   readonly onTrouble: (error: unknown) => void
 }
@@ -97,7 +99,14 @@ export class JobRecord implements AsyncDisposable {
     this.#place = place
     this.#strict = isStrict(options)
     this.#summary = new JobSummary(job)
-    this.#log = new JobLog({ file: place.log.file, job, now, observer, onOutage: event => this.#summary.write(event) })
+    this.#log = new JobLog({
+      file: place.log.file,
+      job,
+      now,
+      observer,
+      onOutage: event => this.#summary.write(event),
+      ...(options.maxLogBytes === undefined ? {} : { maxBytes: options.maxLogBytes }),
+    })
     const all = fanOut([this.#log, this.#summary, ...(options.extraSinks ?? [])], options.onTrouble)
     this.#paced = new PacedSink({ write: event => all.write(redactEvent(event)), ...pace })
     this.sink = this.#paced
@@ -122,6 +131,11 @@ export class JobRecord implements AsyncDisposable {
   get flows(): Readonly<Record<Verdict, number>> {
     this.#paced.drain()
     return this.#summary.flows
+  }
+
+  /** The time, by the clock of this record. */
+  now(): number {
+    return this.#options.now()
   }
 
   /** A flow id, unique in the job, also over restarts of the gateway. */

@@ -5,3 +5,9 @@
 export function unixNow(): number {
   return performance.timeOrigin + performance.now()
 }
+
+/** The same for one record of many: it begins with the machine's time of now, whatever became of that since the process began. */
+export function openClock(): () => number {
+  const began = Date.now() - performance.now()
+  return () => began + performance.now()
+}

@@ -13,18 +13,22 @@ interface Bench {
   readonly log: JobLog
   readonly failures: string[]
   readonly written: number[]
+  /** How often it took every line again. */
+  readonly recoveries: () => number
 }
 
 function bench(options: Partial<JobLogOptions> = {}): Bench {
   const file = fakeLogFile()
   const failures: string[] = []
   const written: number[] = []
+  let recoveries = 0
   const observer = {
     written: (lines: number) => written.push(lines),
+    recovered: () => void (recoveries += 1),
     failed: (error: Error) => failures.push(error.message),
   }
   const log = new JobLog({ file, job: 'job', now: () => 0, observer, paceMs: 0, retryMs: 1, finishMs: 200, ...options })
-  return { file, log, failures, written }
+  return { file, log, failures, written, recoveries: () => recoveries }
 }
 
 function linesOf(file: FakeLogFile): Readonly<Record<string, unknown>>[] {
@@ -145,3 +149,31 @@ await t.test('JobLog: an event after the end is counted as lost, and reported', 
   t.equal(log.lost, 1)
   t.equal(failures.length, 1)
 })
+
+await t.test(
+  'JobLog: at its limit it says so, counts what follows, is failing to the end, and is sealed all the same',
+  async t => {
+    const { file, log, failures, written, recoveries } = bench({ maxBytes: 2_000 })
+    for (let index = 0; index < 20; index += 1) log.write(event(`n${index}.test`))
+    t.ok(log.failing)
+    t.ok(log.lost > 5)
+    await log.flushed()
+    t.ok(written.length > 0)
+    t.ok(log.failing, 'that the disk takes lines does not end it')
+    t.equal(recoveries(), 0)
+    log.write(event('late.test'))
+    t.same(failures, ['the log has reached its limit of 2000 bytes'], 'once')
+    const seal = await log.seal(noTotals)
+    const lines = linesOf(file)
+    const whole = lines.length - 3
+    t.equal(whole + log.lost, 21, 'each event is in the log or counted')
+    t.match(lines.slice(whole), [
+      { event: 'anomaly', error: 'LOG_WRITE_FAILED', details: { kind: 'log-failure', note: /reached its limit/ } },
+      { event: 'anomaly', details: { kind: 'log-failure', lost: log.lost } },
+      { event: 'sealed', details: { lost: log.lost } },
+    ])
+    t.match(seal, { sealed: true, lost: log.lost })
+    t.match(checkText(file.text()), { state: 'sealed', head: seal.head })
+    t.ok(Buffer.byteLength(file.text()) < 2_000 + 1_500, 'the last lines are beside the limit')
+  },
+)

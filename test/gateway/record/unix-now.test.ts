@@ -1,5 +1,5 @@
 import t from 'tap'
-import { unixNow } from '../../../gateway/record/unix-now.ts'
+import { openClock, unixNow } from '../../../gateway/record/unix-now.ts'
 
 const day = 86_400_000
 
@@ -13,4 +13,14 @@ t.test('unixNow(): is the time, and no setting of the machine’s clock moves it
     t.ok(next >= last && next - last < day / 2, `after a jump of ${jump} ms`)
     last = next
   }
+})
+
+t.test('openClock(): begins with the machine’s time, and no setting of it moves it then', async t => {
+  const real = Date.now()
+  t.intercept(Date, 'now', { value: () => real + day })
+  const clock = openClock()
+  const began = clock()
+  t.ok(Math.abs(began - real - day) < 10_000, 'also where the process began by another')
+  t.intercept(Date, 'now', { value: () => real - day })
+  t.ok(clock() >= began && clock() - began < 10_000)
 })
