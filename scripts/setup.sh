@@ -12,7 +12,8 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 # What the gateway runs, what the lab and its clients run, what the benchmark compares with.
 packages_run='nftables iproute2 util-linux tini ca-certificates'
 packages_test='tcpdump nginx-light fcgiwrap openssh-server openssh-client dpkg-dev apt-utils bind9-dnsutils git curl wget
-  socat openssl procps python3 python3-pip iputils-ping netcat-openbsd nghttp2-client iodine dns2tcp dnsmasq-base'
+  socat openssl procps python3 python3-pip iputils-ping netcat-openbsd nghttp2-client iodine dns2tcp dnsmasq-base libfaketime
+  git-lfs ruby bundler libmaven-compiler-plugin-java libmaven-resources-plugin-java libmaven-jar-plugin-java libcommons-lang3-java'
 packages_docker='iptables mmdebstrap'
 packages_bench='squid-openssl mitmproxy haproxy unbound dnsperf wrk hyperfine'
 packages=$packages_run
@@ -27,6 +28,12 @@ case $tier in
   bench) packages="$packages $packages_test $packages_bench" ;;
   *) say "unknown tier '$tier' (run, test, docker or bench)"; exit 2 ;;
 esac
+
+# A Maven build is among the tests: with what the machine has, or Debian's.
+if [ "$tier" != run ]; then
+  command -v mvn > /dev/null || packages="$packages maven"
+  command -v javac > /dev/null || packages="$packages default-jdk-headless"
+fi
 
 missing=
 for package in $packages; do

@@ -1,9 +1,12 @@
 #!/bin/sh
 # Runs the checks and tests and ends with one line, `N passed, N failed`, over all of them.
-#   test.sh [lint|unit|kernel|docker|fuzz|memory|all]   (memory is a part of kernel)
+#   test.sh [lint|unit|kernel|docker|fuzz|memory|all|ci]   (memory is a part of kernel; ci: all and docker)
 set -u
 cd "$(dirname "$0")/.."
 tier=${1:-all}
+docker=$tier
+# Last, so that what needs less is known first; its setup is one of the checks, so that the rest counts when it fails.
+if [ "$tier" = ci ]; then tier=all docker=ci; fi
 passed=0
 failed=0
 failures=
@@ -61,7 +64,8 @@ fi
     suite 'kernel' 2 $(find test/netns -name '*.test.ts' 2>/dev/null | sort)
     suite 'end to end' 2 $(find test/e2e -name '*.test.ts' 2>/dev/null | sort)
   fi
-  if [ "$tier" = docker ]; then suite 'containers' 1 $(find test/docker -name '*.test.ts' 2>/dev/null | sort); fi
+  if [ "$docker" = ci ]; then check 'setup of the tests with containers' sh scripts/setup.sh docker; fi
+  if [ "$docker" = docker ] || [ "$docker" = ci ]; then suite 'containers' 1 $(find test/docker -name '*.test.ts' 2>/dev/null | sort); fi
   if [ "$tier" = memory ]; then suite 'memory' 1 test/e2e/memory.test.ts; fi
 }
 
