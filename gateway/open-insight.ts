@@ -1,8 +1,9 @@
 import type { Baseline } from './baseline/open.ts'
+import type { SourceDesk } from './control/source-requests.ts'
 import { combine } from './insight/combine.ts'
 import { guarded } from './insight/guarded.ts'
 import type { Insight } from './insight/insight.ts'
-import type { Artifact, InsightHost, InsightPart, TakeOutput } from './insight/part.ts'
+import type { Artifact, FailableHost, InsightHost, InsightPart, TakeOutput } from './insight/part.ts'
 
 /** Everything that looks at one job beside the policy's rules. */
 export interface JobInsight extends AsyncDisposable {
@@ -13,7 +14,9 @@ export interface JobInsight extends AsyncDisposable {
   readonly output: TakeOutput | undefined
   /** Tells the parts which credentials are the job's own. */
   readonly claimed: (credentials: Readonly<Record<string, string>>) => void
-  /** Why the run must end with a failure. */
+  /** Answers the job about its sources; undefined when nobody watches them. */
+  readonly sources: SourceDesk | undefined
+  /** Why the policy fails the job, so far; each reason has its line in the log. */
   readonly failures: () => readonly string[]
 }
 
@@ -26,10 +29,11 @@ export type WriteArtifact = (artifact: Artifact) => Promise<void>
  * @throws GatewayError when a part cannot do what the policy asks of it
  */
 export async function openInsight(
-  host: InsightHost,
+  job: InsightHost,
   writeArtifact: WriteArtifact,
   baseline?: Baseline,
 ): Promise<JobInsight> {
+  const host = failable(job)
   await using opening = new AsyncDisposableStack()
   const parts: InsightPart[] = []
   for (const open of wanted(host, baseline)) parts.push(opening.use(await open()))
@@ -47,7 +51,8 @@ export async function openInsight(
     output:
       listeners.length === 0 ? undefined : (bytes, stream) => listeners.forEach(part => part.output?.(bytes, stream)),
     claimed: credentials => parts.forEach(part => part.claimed?.(credentials)),
-    failures: () => parts.flatMap(part => part.failure?.() ?? []),
+    sources: parts.find(part => part.sources !== undefined)?.sources,
+    failures: host.failures,
     async [Symbol.asyncDispose]() {
       try {
         await owned.disposeAsync()
@@ -59,10 +64,24 @@ export async function openInsight(
   }
 }
 
+/** Keeps the reasons for which the policy fails the job, and writes each down when it is found. */
+function failable(job: InsightHost): FailableHost {
+  const reasons = new Set<string>()
+  return {
+    ...job,
+    fail(why) {
+      if (reasons.has(why)) return
+      reasons.add(why)
+      job.write({ layer: 'job', event: 'failed', details: { note: why.slice(0, 512) } })
+    },
+    failures: () => [...reasons],
+  }
+}
+
 type Open = () => Promise<InsightPart>
 
 /** One line for each part; a part's own folder has an `open.ts`. */
-function wanted(host: InsightHost, baseline: Baseline | undefined): readonly Open[] {
+function wanted(host: FailableHost, baseline: Baseline | undefined): readonly Open[] {
   const settings = host.policy().insight
   const parts: Open[] = []
   if (settings.integrity !== undefined)

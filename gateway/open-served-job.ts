@@ -3,6 +3,7 @@ import { rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Authority } from './ca/authority.ts'
 import { unknownEnvironment } from './ca/trust-environment.ts'
+import { entryOf } from './config/policies.ts'
 import type { Config } from './config/schema.ts'
 import { defaultWaitMs } from './control/protocol.ts'
 import { fileFault, GatewayError } from './errors.ts'
@@ -22,6 +23,7 @@ import { claimSlot } from './packet/slots.ts'
 import { requireSteering } from './packet/steering.ts'
 import { expectWire } from './packet/wire.ts'
 import { openNames, packetRules } from './serve-wire.ts'
+import type { Baselines } from './served-baselines.ts'
 import type { JobToOpen, OpenedJob, OpenJob } from './serve/opened-job.ts'
 import { openRunFolder } from './serve/run-folder.ts'
 import { ServedJob } from './served-job.ts'
@@ -32,6 +34,8 @@ import { openWatchedRecord, type WatchedRecord } from './watched-record.ts'
 /** What all jobs of a gateway have in common. */
 export interface JobHost {
   readonly config: Config
+  /** As they were read last. */
+  readonly baselines: () => Baselines
   readonly steering: Steering
   readonly metrics: Metrics
   readonly log: Logger
@@ -68,6 +72,7 @@ export function jobOpener(host: JobHost): OpenJob {
       metrics: host.metrics,
       gauges,
       extraSinks: [logSink(log)],
+      maxLogBytes: host.config.limits.logMiB * 1_048_576,
       warn,
     })
     try {
@@ -112,7 +117,7 @@ async function openSide(
   const slot = starting.use(claimSlot(host.state))
   const authority = new Authority({ job: name, lifetimeHours: config.caLifetimeHours, now: Date.now() })
   const inForce = new PolicyInForce(policy)
-  const looking = starting.use(await lookAtServed(name, inForce, host))
+  const looking = starting.use(await lookAtServed(request, inForce, host))
   const [wire, trust, resolver] = await settleAll(starting, [
     expectWire({ run, slot, ...packetRules(policy), steering, signal }),
     openTrust(authority, runFolder, {
@@ -129,8 +134,9 @@ async function openSide(
   // Who is behind a connection is known where the gateway may look into the job's container.
   const attribute: Attribute = netns === undefined ? async () => undefined : openProcAttribution({ netns })
   const job = new WiredJob({ ...parts, attribute, insight: looking.insight })
-  const nonces = { door: newNonce(), dnsTcp: newNonce(), dnsUdp: newNonce() }
-  const probing = starting.use(await openProbe(wire, nonces, signal))
+  // 128 bits: nobody but the reader of the plan can know them.
+  const probeKey = randomBytes(16).toString('hex')
+  const probing = starting.use(await openProbe(wire, probeKey, signal))
   const { gauges, lookEveryMs, metrics, warn } = host
   const { roots } = trust
   return owned =>
@@ -144,7 +150,7 @@ async function openSide(
         authority,
         roots,
         resolver,
-        nonces,
+        probeKey,
         probing,
         gauges,
         lookEveryMs,
@@ -159,14 +165,21 @@ async function openSide(
 }
 
 /** What the policy asks to look at, as far as it can be seen from beside the job's containers. */
-function lookAtServed(job: string, inForce: PolicyInForce, { watched, warn }: Side): Promise<JobInsight> {
+function lookAtServed(
+  { job, netns }: JobToOpen['request'],
+  inForce: PolicyInForce,
+  { config, baselines, watched, warn }: Side,
+): Promise<JobInsight> {
   const { record } = watched
+  const { workspaceDirectory } = config
   return openInsight(
     {
       job,
       policy: () => inForce.current,
-      // The job's folders are seen where a volume shows them (`integrity.workspace`), its processes in no procfs of ours.
-      cwd: '/',
+      // Of the job's folders we see those that a volume shows, and where, no process of its own could tell.
+      cwd: undefined,
+      workspace: entryOf(config, job).workspace ?? (workspaceDirectory && join(workspaceDirectory, job)),
+      netns,
       out: record.folder,
       procRoot: undefined,
       environment: {},
@@ -178,10 +191,6 @@ function lookAtServed(job: string, inForce: PolicyInForce, { watched, warn }: Si
       onWarning: warn,
     },
     artifact => record.writeArtifact(artifact),
+    baselines().of(job, warn),
   )
-}
-
-/** 128 bits: nobody but the reader of the plan can know it. */
-function newNonce(): string {
-  return randomBytes(16).toString('hex')
 }

@@ -9,7 +9,6 @@ import type { WiredJob } from './jobs/wired-job.ts'
 import type { JobGauges } from './observe/job-gauges.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { hasDevice } from './packet/gateway-end.ts'
-import type { ProbeNonces } from './packet/probe.ts'
 import { requireSteering } from './packet/steering.ts'
 import type { ExpectedWire } from './packet/wire.ts'
 import type { Policy } from './policy/policy.ts'
@@ -38,7 +37,8 @@ export interface ServedJobParts {
   /** DER: what origins are verified against. */
   readonly roots: readonly Uint8Array[]
   readonly resolver: UpstreamResolver
-  readonly nonces: ProbeNonces
+  /** What only this wire's plan has. */
+  readonly probeKey: string
   readonly probing: AsyncDisposable
   readonly gauges: JobGauges
   /** Milliseconds between two looks at the packet filter. */
@@ -72,8 +72,8 @@ export class ServedJob implements OpenedJob {
     this.#parts = parts
     this.#owned = owned
     this.over = this.#over.promise
-    const { wire, nonces, inForce } = parts
-    this.plan = planOf(wire, nonces, inForce.current.mode)
+    const { wire, probeKey, inForce } = parts
+    this.plan = planOf(wire, probeKey, inForce.current.mode)
     this.#rules = JSON.stringify(packetRules(parts.inForce.current))
     this.#joined = this.#join()
     // Who waits for it hears of it; here it only must not be unheard.
@@ -124,6 +124,8 @@ export class ServedJob implements OpenedJob {
             dnsConnections: most.dnsConnections,
             udp: { flows: most.udpFlows, drainMs: Math.min(drainMs, 2_000) },
           },
+          now: () => watched.record.now(),
+          onClockSet: note => watched.record.note('checkpoint', { details: { note } }),
           onDegraded: watched.degrade,
           onWarning: warn,
         },
@@ -194,6 +196,7 @@ export class ServedJob implements OpenedJob {
         watched.record.note('checkpoint', { details: { note: `claimed by ${by}` } })
       },
       tested: facts => watched.record.note('selftest', { details: { ...facts } }),
+      sources: looking.sources,
     }
   }
 

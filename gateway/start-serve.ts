@@ -16,6 +16,7 @@ import { openControlServer } from './serve/control-server.ts'
 import { Registry } from './serve/registry.ts'
 import { prepareRunFolder } from './serve/run-folder.ts'
 import { checkServeMachine } from './serve-preflight.ts'
+import { loadBaselines } from './served-baselines.ts'
 import { sweep } from './sweep.ts'
 
 /** What a gateway of many jobs is started with. */
@@ -28,7 +29,7 @@ export interface ServeStart {
 
 /** A gateway that serves many jobs. Disposing takes no more of them, ends those that are here and seals their records. */
 export interface Serving extends AsyncDisposable {
-  /** Reads all policies again. Any fault keeps those that are in force; never rejects. */
+  /** Reads all policies and baselines again. Any fault keeps those that are in force; never rejects. */
   reload(): Promise<void>
   /** Ends every job with a record that says why: a fault of our own. */
   fail(cause: unknown): Promise<void>
@@ -41,11 +42,12 @@ const settleMs = 1_000
 
 /**
  * Starts a gateway that serves many jobs. All that can be wrong is found before the control socket opens.
- * @throws GatewayError POLICY_INVALID, POLICY_UNREADABLE, CAPABILITY_MISSING, TOOL_MISSING, NFT_REJECTED, OUT_UNWRITABLE,
+ * @throws GatewayError POLICY_INVALID, POLICY_UNREADABLE, LOCK_INVALID, CAPABILITY_MISSING, TOOL_MISSING, NFT_REJECTED, OUT_UNWRITABLE,
  * PORT_IN_USE, SOCKET_FAILED …; then nothing is left
  */
 export async function startServe({ config, log, version }: ServeStart, signal: AbortSignal): Promise<Serving> {
   const policies = await loadPolicies(config)
+  let baselines = await loadBaselines(config)
   checkServeMachine()
   const state = stateDirectory()
   const steering = config.steering === 'auto' ? await chooseSteering(run, signal) : config.steering
@@ -57,7 +59,17 @@ export async function startServe({ config, log, version }: ServeStart, signal: A
   const stopping = new AbortController()
   // A look is a program, some 5 ms each of ours and its own: with many jobs they take turns.
   const lookEveryMs = (): number => Math.max(1_000, registry.size * turnMs)
-  const host = { config, steering, metrics, log, version, state, lookEveryMs, signal: stopping.signal }
+  const host = {
+    config,
+    baselines: () => baselines,
+    steering,
+    metrics,
+    log,
+    version,
+    state,
+    lookEveryMs,
+    signal: stopping.signal,
+  }
   const onFault = (cause: unknown): void =>
     log.error({ error: cause instanceof Error ? cause.stack : String(cause) }, 'internal error')
   const registry = new Registry({
@@ -82,7 +94,9 @@ export async function startServe({ config, log, version }: ServeStart, signal: A
   return {
     async reload() {
       try {
-        await registry.replacePolicies(await loadPolicies(config))
+        const [read, locks] = await Promise.all([loadPolicies(config), loadBaselines(config)])
+        await registry.replacePolicies(read)
+        baselines = locks
         metrics.policiesCurrent(true)
         log.info('policies reloaded')
       } catch (cause) {

@@ -21,13 +21,17 @@ const mostFound = 4_096
 /** What one job is known to do, ready to be asked at each request. */
 export class Expected {
   readonly #byHost = new Map<string, Row[]>()
+  /** Is there a row that names an executable? */
+  readonly knowsPrograms: boolean
   readonly #near: NearHosts
   /** What was found lately: a flood asks the same again and again. */
   readonly #found = new Map<string, Anomaly | undefined>()
 
   /** Near misses are looked for among the hosts of all jobs of the lock; everything else in `job`'s. */
   constructor(lock: Lock, job: string) {
-    for (const row of lock.jobs.get(job)?.rows ?? []) {
+    const own = lock.jobs.get(job)?.rows ?? []
+    this.knowsPrograms = own.some(({ by }) => by !== undefined)
+    for (const row of own) {
       for (const key of row.only ?? [row.host]) {
         const rows = this.#byHost.get(key)
         if (rows === undefined) this.#byHost.set(key, [row])

@@ -52,8 +52,8 @@ export async function openBaseline(host: InsightHost, baseline: Baseline | undef
   }
   const lack =
     baseline === undefined
-      ? 'the policy says what is to become of anomalies, and there is no baseline (run --lock FILE)'
-      : `the baseline ${baseline.file} does not know the job ${host.job}: add a run of it (tidegate lock update LOG), or give its name (--job)`
+      ? 'the policy says what is to become of anomalies, and there is no baseline (run --lock FILE; of serve: `lock` of the job in its configuration)'
+      : `the baseline ${baseline.file} does not know the job ${host.job}: add a run of it (tidegate lock update LOG), or give its name (run --job)`
   if (isStrict) throw new GatewayError('LOCK_INVALID', `${lack}; so nothing could be let through`)
   host.onWarning(`${lack}; so nothing is compared`)
   return nothing
@@ -71,6 +71,8 @@ class Watch implements InsightPart {
   readonly #expected: Expected
   readonly #told = new Set<string>()
   readonly #toldHosts = new Set<string>()
+  /** Sightings by a program that is known, and by one that is not. */
+  readonly #programs = { known: 0, unknown: 0 }
   /** Unknown names that were looked up: told with whoever goes there, or at the end if nobody does. */
   readonly #asked = new Map<string, Asked>()
 
@@ -82,6 +84,16 @@ class Watch implements InsightPart {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { anomaly, source } of this.#asked.values()) this.#tell(anomaly, source)
+    this.#tellBlindness()
+  }
+
+  /** Where no program at all could be seen, none was compared: nobody is to think that it was. */
+  #tellBlindness(): void {
+    const { known, unknown } = this.#programs
+    if (known > 0 || unknown === 0 || !this.#expected.knowsPrograms) return
+    const note = `compared with ${this.#baseline.file} without the programs, as the gateway sees none of this job's processes: a known host that another program uses is not told`
+    this.#host.write({ layer: 'job', event: 'checkpoint', details: { note: note.slice(0, 512) } })
+    this.#host.onWarning(note)
   }
 
   #question({ name, verdict }: SeenQuestion): Objection | undefined {
@@ -121,6 +133,7 @@ class Watch implements InsightPart {
   }
 
   #look(sighting: Sighting, source: Source): Objection | undefined {
+    this.#programs[sighting.by === undefined ? 'unknown' : 'known'] += 1
     const anomaly = this.#expected.anomalyOf(sighting)
     if (anomaly === undefined) return undefined
     this.#asked.delete(sighting.host)

@@ -28,8 +28,12 @@ DIR, and prints what the archive holds that the commit does not.
   --allow GLOB     what a release adds, as a line of .gitignore; may be repeated
 
 exit: 0 all is what the commit says, 1 something is not, 2 it cannot be compared,
-or wrong usage
+or wrong usage; 3 the policy fails the job for what was found so far
+(integrity.onChange: fail), so the last step of a pipeline does well to ask
 `
+
+/** As of `run`. */
+const policyFails = 3
 
 /** `tidegate checkpoint`. */
 export const checkpoint: Command = {
@@ -59,11 +63,13 @@ export const checkpoint: Command = {
 }
 
 async function tell(folder: string, io: Io): Promise<number> {
-  const { commit, files, changed } = await askCheckpoint(folder, jobSocketPath, io.signal)
+  const { commit, files, changed, failed } = await askCheckpoint(folder, jobSocketPath, io.signal)
   io.stdout.write(`commit ${commit}: ${plural(files, 'file')} watched\n`)
-  if (changed === 0) return 0
-  io.stderr.write(`tidegate: ${plural(changed, 'file')} not what the commit says; the log names them\n`)
-  return 1
+  if (changed > 0)
+    io.stderr.write(`tidegate: ${plural(changed, 'file')} not what the commit says; the log names them\n`)
+  for (const why of failed) io.stderr.write(`tidegate: the policy fails this job: ${printable(why, 600)}\n`)
+  if (failed.length > 0) return policyFails
+  return changed === 0 ? 0 : 1
 }
 
 const words: Readonly<Record<Stranger['what'], string>> = {

@@ -13,8 +13,8 @@ folder that holds one.
   --to FORMAT   cyclonedx  the packages that came in, CycloneDX 1.6 (as JSON)
                 in-toto    hosts reached and packages that came in, an unsigned
                            in-toto statement (runtime trace 0.2)
-                ocsf       a line for each flow, OCSF 1.3 (4001, 4002, 4003)
-                ecs        a line for each flow, Elastic Common Schema 8
+                ocsf       a line for each flow, OCSF 1.6 (4001, 4002, 4003)
+                ecs        a line for each flow, Elastic Common Schema 9
 
 exit: 0 done, 1 the output is complete but the log was changed or has no seal,
 2 the log cannot be read, or wrong usage

@@ -207,7 +207,6 @@ function conclude({ summary, intact }: RecordEnd, outcome: Outcome, io: Io): num
   )
   const unprotected = wasDegraded || !intact
   if (unprotected && policy.mode === 'block') return notProtected
-  for (const why of failed) io.stderr.write(`tidegate: the run fails: ${printable(why, longestWarning)}\n`)
   if (failed.length > 0 || (args.failOnDeny && summary.totals.flows.deny > 0)) return somethingDenied
   return code
 }

@@ -21,9 +21,11 @@ socket. Needs NET_ADMIN. Its own log goes to stderr, one JSON object a line.
 
   --config FILE   the configuration (default: ${defaultConfig});
                   docs/configuration.md has every key
-  --check         read configuration and policies, say what is wrong, and end
+  --check         read configuration, policies and baselines, say what is
+                  wrong, and end
 
-SIGHUP   reads all policies again; a fault keeps the old ones and says so
+SIGHUP   reads all policies and baselines again; a fault keeps the old ones and
+         says so
 SIGTERM  takes no more jobs, lets what is under way finish (drainMs), and seals
          every record
 
@@ -35,7 +37,7 @@ export const serve: Command = {
   summary: 'serve the jobs of containers, many at once',
   usage,
   exitCodeOf: ({ code }) =>
-    ['USAGE', 'CONFIG_INVALID', 'POLICY_INVALID', 'POLICY_UNREADABLE'].includes(code) ? 2 : notServed,
+    ['USAGE', 'CONFIG_INVALID', 'POLICY_INVALID', 'POLICY_UNREADABLE', 'LOCK_INVALID'].includes(code) ? 2 : notServed,
   async run(args, io) {
     const { values } = parseArguments('serve', {
       args: [...args],
@@ -44,7 +46,8 @@ export const serve: Command = {
     const config = await loadConfig(resolve(io.cwd, values.config ?? defaultConfig))
     if (values.check) {
       const { loadPolicies } = await import('../config/policies.ts')
-      await loadPolicies(config)
+      const { loadBaselines } = await import('../served-baselines.ts')
+      await Promise.all([loadPolicies(config), loadBaselines(config)])
       return 0
     }
     const log = openLogger('info', { write: line => void io.stderr.write(line) })

@@ -55,10 +55,14 @@ function offsetOf(document: Document, path: readonly string[]): number {
 
 function withPaths(config: Config, folder: string): Config {
   const jobs = Object.fromEntries(
-    Object.entries(config.jobs).map(([name, entry]) => [
-      name,
-      entry.policy === undefined ? entry : { ...entry, policy: resolve(folder, entry.policy) },
-    ]),
+    Object.entries(config.jobs).map(([name, entry]) => {
+      const { policy, lock } = entry
+      const files = {
+        ...(policy === undefined ? {} : { policy: resolve(folder, policy) }),
+        ...(lock === undefined ? {} : { lock: resolve(folder, lock) }),
+      }
+      return [name, { ...entry, ...files }]
+    }),
   )
   return {
     ...config,

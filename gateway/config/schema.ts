@@ -27,12 +27,18 @@ const jobs = z
         .optional()
         .describe('its policy file; without one, whoever attaches the job asks for one of `policyFolder`'),
       run: absolute.optional().describe('its run folder, where it is not in `runDirectory`; not for a pattern'),
+      workspace: absolute
+        .optional()
+        .describe('where the gateway sees its workspace, where that is not in `workspaceDirectory`; not for a pattern'),
+      lock: file.optional().describe('its baseline, an `egress.lock`'),
     }),
   )
   .superRefine((entries, context) => {
-    for (const [name, { run }] of Object.entries(entries)) {
-      if (run !== undefined && name.includes('*'))
-        context.addIssue({ code: 'custom', path: [name, 'run'], message: 'is for one job: a pattern has none' })
+    for (const [name, entry] of Object.entries(entries)) {
+      for (const key of ['run', 'workspace'] as const) {
+        if (entry[key] !== undefined && name.includes('*'))
+          context.addIssue({ code: 'custom', path: [name, key], message: 'is for one job: a pattern has none' })
+      }
     }
   })
 
@@ -53,6 +59,7 @@ const limits = z.strictObject({
   dnsPending: count(10_000).default(1_000).describe('DNS questions of a job that wait for their answer'),
   dnsConnections: count(10_000).default(256).describe('DNS connections of a job over TCP'),
   udpFlows: count(10_000).default(512).describe('UDP flows of a job'),
+  logMiB: count(1_048_576).default(1_024).describe('MiB of a job’s log, its seal beside it'),
 })
 
 /** The file that `serve` reads. A key that is not here is a fault; docs/configuration.md is this schema. */
@@ -67,11 +74,18 @@ export const configSchema = z.strictObject({
     .describe('the socket on which an init attaches jobs; in a volume that only gateway and init have'),
   jobs: jobs
     .default({})
-    .describe('which jobs are taken, by name or pattern, each with `policy` and `run`; none by default'),
+    .describe(
+      'which jobs are taken, by name or pattern, each with `policy`, `run`, `workspace` and `lock`; none by default',
+    ),
   policyFolder: file.optional().describe('policies that may be asked for by name: NAME.yaml'),
   runDirectory: absolute
     .default('/run/tidegate/jobs')
     .describe('a folder for each job, which the job sees as /run/tidegate: trust files, `ready`, `wait`, `job.sock`'),
+  workspaceDirectory: absolute
+    .optional()
+    .describe(
+      'a folder for each job, by its name, in which the gateway sees its workspace ([integrity](integrity.md))',
+    ),
   logDirectory: absolute
     .default('/var/log/tidegate')
     .describe('records: JOB/START TIME/egress.ndjson, summary.json, summary.md'),

@@ -1,3 +1,4 @@
+import type { SourceDesk } from '../control/source-requests.ts'
 import type { Alarm, FlowEvent } from '../record/event.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Insight } from './insight.ts'
@@ -7,11 +8,16 @@ export interface InsightHost {
   readonly job: string
   /** The policy in force: read it at each decision. */
   readonly policy: () => Policy
-  /** Absolute paths as the gateway sees them: where the job starts, and the record's folder. */
-  readonly cwd: string
+  /** Where the job starts, absolute, as the gateway sees it; undefined where the job has a view of its own. */
+  readonly cwd: string | undefined
+  /** Where the gateway sees the job's workspace, absolute; undefined where the policy's name for it is right here too. */
+  readonly workspace?: string | undefined
+  /** The record's folder, absolute. */
   readonly out: string
   /** A procfs in which the job's processes are seen, with the pids the job itself sees; undefined where there is none. */
   readonly procRoot: string | undefined
+  /** The job's network namespace (`net:[INODE]`): which of the processes in our own procfs are the job's, where it is known. */
+  readonly netns?: string | undefined
   /** The folder that the job sees as /run/tidegate, read-only; undefined where somebody else holds it. */
   readonly jobFolder?: string
   /** The environment that the job would have had. */
@@ -24,6 +30,14 @@ export interface InsightHost {
   closeNetwork(): void
   /** Told of facts for whoever runs the gateway: a watch that cannot be had. */
   readonly onWarning: (text: string) => void
+}
+
+/** The same for a part whose findings can fail the job, where the policy says so. */
+export interface FailableHost extends InsightHost {
+  /** The policy wants the job to fail for this: written down at once, each reason once. */
+  readonly fail: (why: string) => void
+  /** All such reasons so far, of whichever part. */
+  readonly failures: () => readonly string[]
 }
 
 /** Where a command writes; `both` when its standard output and error are one file. */
@@ -51,6 +65,6 @@ export interface InsightPart extends AsyncDisposable {
   artifacts?(): readonly Artifact[]
   /** Credentials that the job says are its own, by the names of variables: told once, by who claims the job. */
   claimed?(credentials: Readonly<Record<string, string>>): void
-  /** Why the run must end with a failure, in one sentence. */
-  failure?(): string | undefined
+  /** Answers the job about its sources. */
+  readonly sources?: SourceDesk
 }

@@ -1,7 +1,7 @@
-import { lstatSync, readdirSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import type { ProcessInfo } from '../record/event.ts'
 import { folderOf } from './ignored.ts'
-import { octets, type OctetPath } from './plain-file.ts'
+import { isExact, namesIn, octets, type OctetPath } from './plain-file.ts'
 
 /** A file or folder that came among the tracked files. */
 export interface Addition {
@@ -42,9 +42,9 @@ export class Added {
     return overflowed
   }
 
-  /** What is in these folders now is nothing new; `isTracked`: is known anyway. */
-  know(folders: Iterable<OctetPath>, isTracked: (path: OctetPath) => boolean): void {
-    for (const path of this.#listed(folders)) if (!isTracked(path)) this.#keep(path)
+  /** What is in these folders now is nothing new; `isKept`: is none in any case. */
+  know(folders: Iterable<OctetPath>, isKept: (path: OctetPath) => boolean): void {
+    for (const path of this.#listed(folders)) if (!isKept(path)) this.#keep(path)
   }
 
   /** Something appeared in a folder with tracked files, or went from there. */
@@ -63,7 +63,7 @@ export class Added {
       if (!isLast && now - at < stayMs) break
       if (!isLast && isHeld(path)) continue
       this.#candidates.delete(path)
-      const isFolder = kindOf(`${this.#root}/${path}`)
+      const isFolder = kindOf(this.#root, path)
       if (isFolder === undefined) continue
       this.#keep(path)
       stayed.push({ path, isFolder, process })
@@ -72,21 +72,16 @@ export class Added {
   }
 
   /** All of these folders once more, for what nobody told us of. */
-  noticeAll(folders: Iterable<OctetPath>, isTracked: (path: OctetPath) => boolean): void {
+  noticeAll(folders: Iterable<OctetPath>, isKept: (path: OctetPath) => boolean): void {
     // Where not all could be kept, nobody can tell what is new.
     if (this.#known.size >= mostKnown) return
-    for (const path of this.#listed(folders)) if (!isTracked(path)) this.notice(path, undefined)
+    for (const path of this.#listed(folders)) if (!isKept(path)) this.notice(path, undefined)
   }
 
   *#listed(folders: Iterable<OctetPath>): Generator<OctetPath> {
     for (const folder of folders) {
-      let names: readonly string[]
-      try {
-        names = readdirSync(octets(`${this.#root}/${folder}`), { encoding: 'latin1' })
-      } catch {
-        // It is gone, and its files are told as deleted.
-        continue
-      }
+      // Where it is gone, or a link stands in its place, its files are told.
+      const names = namesIn(folder === '' ? this.#root : `${this.#root}/${folder}`, true) ?? []
       for (const name of names) yield folder === '' ? name : `${folder}/${name}`
     }
   }
@@ -97,10 +92,12 @@ export class Added {
   }
 }
 
-/** Is it a folder? Undefined when nothing is there. */
-function kindOf(path: OctetPath): boolean | undefined {
+/** Is it a folder? Undefined when nothing is there, or only where a link leads: what is elsewhere is not among the sources. */
+function kindOf(root: OctetPath, path: OctetPath): boolean | undefined {
+  const folder = folderOf(path)
   try {
-    return lstatSync(octets(path)).isDirectory()
+    if (!isExact(folder === '' ? root : `${root}/${folder}`)) return undefined
+    return lstatSync(octets(`${root}/${path}`)).isDirectory()
   } catch {
     return undefined
   }

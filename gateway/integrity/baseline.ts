@@ -5,7 +5,7 @@ import type { ObjectStore } from './git/object-store.ts'
 import { type Repository, repositoryConfig } from './git/repository.ts'
 import { objectsOf, readCommit, type TrackedFile } from './git/tracked-files.ts'
 import { Ignored } from './ignored.ts'
-import type { OctetPath } from './plain-file.ts'
+import { type OctetPath, shownPath } from './plain-file.ts'
 
 /** What a commit says of the work tree; paths are relative to the repository. */
 export interface SourceTree {
@@ -36,6 +36,18 @@ export function readSourceTree(repository: Repository, revision = 'HEAD'): Sourc
     absent,
     repositories: [repository, ...submodules.values()],
   }
+}
+
+/** What of a commit is not watched, or not against its blobs; empty when there is nothing of the kind. */
+export function exceptionsOf({ files, absent }: SourceTree): string {
+  const unknown = files.filter(({ isUnknown }) => isUnknown).length
+  const parts = [
+    ...(absent.length === 0
+      ? []
+      : [`not checked out, so not watched: ${absent.slice(0, 5).map(shownPath).join(', ')}`]),
+    ...(unknown === 0 ? [] : [`${unknown} files are rewritten by a filter of git: compared with what they hold now`]),
+  ]
+  return parts.join('; ')
 }
 
 function expected(file: TrackedFile, attributes: Attributes, isCrlf: boolean, objects: ObjectStore): Expected {

@@ -2,14 +2,20 @@ import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
+import type { ManifestFindings } from '../control/source-requests.ts'
 import { GatewayError } from '../errors.ts'
-import type { ManifestFindings } from './messages.ts'
 
-/** Where a job of `run` finds its gateway. */
+/** Where a job finds its gateway. */
 export const jobSocketPath = '/run/tidegate/job.sock'
 
 const answer = z.union([
-  z.looseObject({ ok: z.literal(true), commit: z.string(), files: z.number(), changed: z.number() }),
+  z.looseObject({
+    ok: z.literal(true),
+    commit: z.string(),
+    files: z.number(),
+    changed: z.number(),
+    failed: z.array(z.string()).default([]),
+  }),
   z.looseObject({ ok: z.literal(false), error: z.string() }),
 ])
 
@@ -20,6 +26,8 @@ export interface Checkpointed {
   readonly files: number
   /** Files that are not what the commit says, or were changed meanwhile. */
   readonly changed: number
+  /** Why the policy fails the job, so far. */
+  readonly failed: readonly string[]
 }
 
 /**
@@ -34,7 +42,7 @@ export async function askCheckpoint(folder: string, path: string, signal: AbortS
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
     throw new GatewayError(
       'GATEWAY_UNREACHABLE',
-      `no gateway listens at ${path} (${why}): checkpoint runs in a job of 'tidegate run' whose policy has integrity:`,
+      `no gateway listens at ${path} (${why}): checkpoint runs in a job whose policy has integrity:`,
       { cause },
     )
   }

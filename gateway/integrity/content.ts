@@ -22,6 +22,8 @@ export interface Found {
   readonly isRight: boolean
   /** Changes with the file; undefined where nothing is. */
   readonly mark: string | undefined
+  /** Something is there, and we may not read it: nothing can be said of it. */
+  readonly isUnread?: boolean
 }
 
 const nothing: Found = { id: undefined, isRight: false, mark: undefined }
@@ -32,6 +34,7 @@ export function lookAt(root: OctetPath, expected: Expected): Found {
   if (expected.kind === 'link') return lookAtLink(root, expected)
   const opened = openPlain(`${root}/${expected.path}`, true)
   if (opened === 'missing') return nothing
+  if (opened === 'unreadable') return unread(root, expected.path)
   if (typeof opened === 'string') {
     // A link, or a folder, in the place of a file: wrong whatever it leads to.
     const id = linkBlob(`${root}/${expected.path}`, expected.format)
@@ -71,8 +74,16 @@ function lookAtLink(root: OctetPath, { path, format, id: expected }: Expected): 
   const mark = markAt(root, path)
   const target = linkBlob(`${root}/${path}`, format)
   if (target !== undefined) return { id: target, isRight: target === expected, mark }
+  const opened = openPlain(`${root}/${path}`)
+  if (opened === 'unreadable') return unread(root, path)
+  if (typeof opened === 'string') return { id: undefined, isRight: false, mark }
   // A file in the place of a link is wrong, whatever it holds.
-  return { id: blobAt(`${root}/${path}`, format), isRight: false, mark }
+  using file = opened
+  return { id: blobOf(file, format), isRight: false, mark }
+}
+
+function unread(root: OctetPath, path: OctetPath): Found {
+  return { id: undefined, isRight: false, mark: markAt(root, path), isUnread: true }
 }
 
 function linkBlob(path: OctetPath, format: ObjectFormat): string | undefined {

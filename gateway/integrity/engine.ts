@@ -1,17 +1,21 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
+import type { CheckpointAnswer } from '../control/source-requests.ts'
 import { GatewayError } from '../errors.ts'
 import { Added, isAmong } from './added.ts'
-import { readSourceTree, type SourceTree } from './baseline.ts'
+import { exceptionsOf, readSourceTree, type SourceTree } from './baseline.ts'
+import { Crowd } from './crowd.ts'
 import { HeldChanges } from './held-changes.ts'
 import { HookWatch } from './hooks.ts'
 import { allowedOutputs } from './ignored.ts'
-import type { CheckpointAnswer, Told, WatchOptions } from './messages.ts'
+import type { Told, WatchOptions } from './messages.ts'
 import { octetPath, shownPath, type OctetPath } from './plain-file.ts'
 import { Repositories, type Settled } from './repositories.ts'
 import { type Change, Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
 import { type Observed, Telling } from './telling.ts'
 import { ToolWatch } from './tools.ts'
+import { Trees } from './trees.ts'
+import { UnreadFiles } from './unread.ts'
 import type { Notice, Watching } from './watching.ts'
 
 /** How often repositories, hooks and tools are looked at, in milliseconds. */
@@ -20,9 +24,6 @@ const tickMs = 200
 const sweepSlice = 256
 /** A round of comparing all files may take this share of the time, and no round begins earlier, in milliseconds. */
 const sweep = { share: 0.03, everyMs: 500 } as const
-/** The longest wait for a notice, in milliseconds: so long a question of the gateway waits. */
-const waitMs = 20
-
 /** At the end so many reads empty the kernel's queue, and more come of no job. */
 const lastReads = 1_000
 
@@ -38,9 +39,11 @@ export class Engine {
   readonly #added: Added
   readonly #held: HeldChanges
   readonly #surroundings: Surroundings
+  readonly #unread: UnreadFiles
+  readonly #crowd = new Crowd()
   readonly #allowed: (path: OctetPath, isFolder: boolean) => boolean
   readonly #declaresOutputs: boolean
-  readonly #trees = new Map<OctetPath, SourceTree>()
+  readonly #trees = new Trees()
   #sweeping: Generator<void, void, void> | undefined
   #sweptAt = 0
   #sweepMs = 0
@@ -59,6 +62,7 @@ export class Engine {
     this.#held = new HeldChanges(now)
     const tools = new ToolWatch(this.#workspace, options.toolFolders.map(octetPath), watching)
     this.#surroundings = new Surroundings(this.#workspace, new HookWatch(watching), tools, this.#telling)
+    this.#unread = new UnreadFiles(this.#telling)
     this.#allowed = allowedOutputs(options.allow)
     this.#declaresOutputs = options.allow.length > 0
   }
@@ -69,9 +73,11 @@ export class Engine {
     for (const settled of this.#repositories.look(true)) this.#tryAdopt(settled, 'baseline')
   }
 
-  /** One step: waits for what happens, at most `waitMs`, and deals with it. */
+  /** One step: waits for what happens, at most the watching's own time, and deals with it. */
   async step(): Promise<void> {
-    await this.#read(this.#sweeping === undefined ? waitMs : 0)
+    if (this.#crowd.pauseMs > 0) await wait(this.#crowd.pauseMs)
+    await this.#read(this.#sweeping === undefined ? this.#watching.longestWaitMs : 0)
+    for (const change of this.#sources.lookAtDue()) this.#take(change)
     this.#sweepSome()
     if (this.#now() - this.#tickedAt >= tickMs) this.#tick()
     await nextTurn()
@@ -90,6 +96,7 @@ export class Engine {
       if (failure !== undefined) return { ok: false, error: failure }
     }
     for (const change of this.#sources.lookAtAll()) this.#take(change)
+    this.#unread.add(this.#sources.takeUnread())
     const commit = this.#repositories.commitOf(prefix)
     if (commit === undefined)
       return { ok: false, error: `there is no git repository with a commit at ${shownPath(at)}` }
@@ -110,10 +117,14 @@ export class Engine {
     for (const settled of this.#repositories.look(true)) this.#tryAdopt(settled, 'end')
     this.#resolve(true)
     for (const change of this.#sources.lookAtAll()) this.#say({ ...change, at: 'end' })
-    this.#added.noticeAll(this.#sources.folders, path => this.#sources.isTracked(path))
+    this.#added.noticeAll(this.#sources.folders, path => this.#isKept(path))
     this.#takeAdded(true)
     this.#surroundings.look(true)
-    if (this.#lost > 0) this.#telling.unwatched(lostNote(this.#lost))
+    this.#unread.add(this.#sources.takeUnread())
+    this.#unread.end()
+    const none = this.#trees.isEmpty ? this.#repositories.whyNone() : undefined
+    if (none !== undefined) this.#telling.unwatched(none)
+    if (this.#lost > 0) this.#telling.lost(this.#lost)
     this.#telling.end(this.#sources.wrong(path => !this.#allowed(path, false)))
   }
 
@@ -121,24 +132,29 @@ export class Engine {
   async #read(forMs: number): Promise<boolean> {
     const { all, isOverflow } = await this.#watching.next(forMs)
     if (isOverflow) {
-      if (this.#lost === 0) this.#telling.unwatched(lostNote(1))
+      if (this.#lost === 0) this.#telling.lost(1)
       this.#lost += 1
       this.#sweptAt = -Infinity
     }
-    for (const notice of all) this.#notice(notice)
+    const areOfSources = all.map(notice => this.#notice(notice))
+    this.#crowd.saw(all.length, areOfSources.includes(true), this.#now())
     return all.length > 0 || isOverflow
   }
 
-  #notice(notice: Notice): void {
+  /** True when it is about sources. */
+  #notice(notice: Notice): boolean {
     this.#surroundings.notice(notice)
-    if (!notice.path.startsWith(`${this.#workspace}/`)) return
+    if (!notice.path.startsWith(`${this.#workspace}/`)) return true
     const path = notice.path.slice(this.#workspace.length + 1)
     const changes = this.#sources.notice(path, notice)
     if (changes === undefined) {
-      if (notice.isEntry && isAmong(this.#sources.folders, path)) this.#added.notice(path, notice.process)
-      return
+      const isNew =
+        notice.isEntry && isAmong(this.#sources.folders, path) && !this.#trees.isIgnored(path, notice.isFolder)
+      if (isNew) this.#added.notice(path, notice.process)
+      return false
     }
     for (const change of changes) this.#take(change)
+    return true
   }
 
   /** What git does is held back until it is done and it is known which commit it was for. */
@@ -155,10 +171,15 @@ export class Engine {
   #tick(): void {
     this.#tickedAt = this.#now()
     for (const settled of this.#repositories.look()) this.#tryAdopt(settled, 'baseline')
-    for (const change of this.#sources.lookAtDue()) this.#take(change)
+    this.#unread.add(this.#sources.takeUnread())
     this.#resolve(false)
     this.#takeAdded(false)
     this.#surroundings.look(false)
+  }
+
+  /** Is it no addition whatever becomes of it: a source, or a file that the commit ignores? */
+  #isKept(path: OctetPath): boolean {
+    return this.#sources.isTracked(path) || this.#trees.isIgnored(path, false)
   }
 
   #resolve(isLast: boolean): void {
@@ -169,7 +190,7 @@ export class Engine {
   #takeAdded(isLast: boolean): void {
     for (const { path, isFolder, process } of this.#added.take(at => this.#repositories.isBusyAt(at), isLast)) {
       const isOurs = this.#sources.isTracked(path) || this.#sources.folders.has(path)
-      if (isOurs || this.#isIgnored(path, isFolder) || this.#allowed(path, isFolder)) continue
+      if (isOurs || this.#trees.isIgnored(path, isFolder) || this.#allowed(path, isFolder)) continue
       const shown = isFolder ? `${path}/` : path
       const after = isFolder ? undefined : this.#surroundings.blobOf(path)
       const facts = { event: 'added-in-source', path: shown, before: undefined, after, process } as const
@@ -179,14 +200,6 @@ export class Engine {
       this.#telling.unwatched('more new files came among the sources than can be kept: some are not listed')
   }
 
-  #isIgnored(path: OctetPath, isFolder: boolean): boolean {
-    for (const [prefix, tree] of this.#trees) {
-      if (prefix !== '' && !path.startsWith(`${prefix}/`)) continue
-      if (tree.ignored.has(prefix === '' ? path : path.slice(prefix.length + 1), isFolder)) return true
-    }
-    return false
-  }
-
   /** Answers with why it could not. */
   #tryAdopt({ prefix, repository, was }: Settled, at: Observed['at']): string | undefined {
     let tree: SourceTree
@@ -194,19 +207,29 @@ export class Engine {
       tree = readSourceTree(repository)
     } catch (cause) {
       if (!(cause instanceof GatewayError)) throw cause
-      this.#telling.unwatched(`the sources in ${shownPath(repository.workTree)} cannot be watched: ${cause.message}`)
+      this.#telling.unwatched(
+        `the sources in ${shownPath(repository.workTree)} cannot be watched: ${cause.message}`,
+        true,
+      )
       this.#repositories.unread(prefix)
       return cause.message
     }
     const changes = this.#sources.adopt(prefix, tree)
     this.#trees.set(prefix, tree)
     this.#repositories.adopted(prefix, tree.commit)
-    this.#added.know(this.#sources.folders, path => this.#sources.isTracked(path))
+    this.#added.know(this.#sources.folders, path => this.#isKept(path))
     this.#surroundings.adopt(tree.repositories)
     const dropped = this.#held.settle(path => this.#sources.isTracked(path) && !this.#sources.isRight(path))
     for (const change of changes) if (!dropped.has(change.path)) this.#say({ ...change, at })
     const folder = shownPath(repository.workTree)
-    this.#tell({ tell: 'baseline', folder, commit: tree.commit, was, files: tree.files.length, note: noteOf(tree) })
+    this.#tell({
+      tell: 'baseline',
+      folder,
+      commit: tree.commit,
+      was,
+      files: tree.files.length,
+      note: exceptionsOf(tree),
+    })
     return undefined
   }
 
@@ -223,19 +246,4 @@ export class Engine {
     this.#sweeping = undefined
     this.#sweptAt = this.#now()
   }
-}
-
-function noteOf({ files, absent }: SourceTree): string {
-  const unknown = files.filter(({ isUnknown }) => isUnknown).length
-  const parts = [
-    ...(absent.length === 0
-      ? []
-      : [`not checked out, so not watched: ${absent.slice(0, 5).map(shownPath).join(', ')}`]),
-    ...(unknown === 0 ? [] : [`${unknown} files are rewritten by a filter of git: compared with what they hold now`]),
-  ]
-  return parts.join('; ')
-}
-
-function lostNote(times: number): string {
-  return `more files changed than the kernel could tell us of (${times} times): which process it was may be missing, and what was put back at once may be; the files were compared again`
 }

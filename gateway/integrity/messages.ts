@@ -1,3 +1,4 @@
+import type { CheckpointAnswer } from '../control/source-requests.ts'
 import type { AlarmKind, FileEvent, ProcessInfo } from '../record/event.ts'
 
 /** What the watching thread is started with. */
@@ -6,8 +7,12 @@ export interface WatchOptions {
   readonly workspace: string
   /** `integrity.allow`. */
   readonly allow: readonly string[]
-  /** The job's procfs; undefined where it has none: then nobody is named. */
+  /** The job's procfs; undefined where it has none. */
   readonly procRoot: string | undefined
+  /** The job's network namespace, by which its processes are known in our own procfs. Without either nobody is named. */
+  readonly netns: string | undefined
+  /** Nothing is read that does not lie in the workspace, whatever links of the job lead there. */
+  readonly isConfined: boolean
   /** Folders in which the job looks for programs, first first. */
   readonly toolFolders: readonly string[]
 }
@@ -41,7 +46,13 @@ export type Told =
   | { readonly tell: 'ready' }
   | ({ readonly tell: 'finding' } & Finding)
   | ({ readonly tell: 'baseline' } & Baseline)
-  | { readonly tell: 'alarm'; readonly kind: Extract<AlarmKind, 'unwatched'>; readonly note: string }
+  | {
+      readonly tell: 'alarm'
+      readonly kind: Extract<AlarmKind, 'unwatched'>
+      readonly note: string
+      /** Sources may be other than we think: who wants changes to fail a job wants this to. */
+      readonly isBlind: boolean
+    }
   | { readonly tell: 'warning'; readonly text: string }
   | { readonly tell: 'answer'; readonly ask: number; readonly answer: CheckpointAnswer }
   | { readonly tell: 'finished' }
@@ -49,17 +60,3 @@ export type Told =
 /** To the watching thread. */
 export type Asked =
   { readonly do: 'checkpoint'; readonly ask: number; readonly folder: string | undefined } | { readonly do: 'finish' }
-
-/** What `checkpoint --manifest` found, in the words of the job. */
-export interface ManifestFindings {
-  readonly archive: string
-  readonly commit: string
-  readonly count: number
-  /** Some of them. */
-  readonly paths: readonly string[]
-}
-
-/** How a checkpoint ended; `changed`: files that are not what the commit says, now. */
-export type CheckpointAnswer =
-  | { readonly ok: true; readonly commit: string; readonly files: number; readonly changed: number }
-  | { readonly ok: false; readonly error: string }

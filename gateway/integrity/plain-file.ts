@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type BigIntStats,
+} from 'node:fs'
 
 /**
  * A path as the kernel has it: one character per octet, so that names that are no UTF-8 stay what they are. What the job
@@ -21,8 +31,18 @@ export function octetPath(text: string): OctetPath {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
-/** Why a plain file was not read. */
-export type NotRead = 'missing' | 'not-plain' | 'too-large'
+/** Why a plain file was not read; `unreadable`: something is there, and we may not look at it. */
+export type NotRead = 'missing' | 'not-plain' | 'too-large' | 'unreadable'
+
+let confinement: OctetPath | undefined
+
+/**
+ * From now on this thread opens nothing outside of a folder (absolute, no links in it), whatever links lead there: what lies
+ * there is as if it were missing. Undefined: everything may be opened, as when nobody has asked.
+ */
+export function confineTo(folder: OctetPath | undefined): void {
+  confinement = folder
+}
 
 /** An open plain file, closed with `using`. */
 export interface PlainFile extends Disposable {
@@ -39,12 +59,43 @@ export function openPlain(path: OctetPath, exact = false): PlainFile | NotRead {
   try {
     fd = openSync(octets(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY)
   } catch (cause) {
-    return isGone(cause) ? 'missing' : 'not-plain'
+    if (isGone(cause)) return 'missing'
+    return isForbidden(cause) ? 'unreadable' : 'not-plain'
   }
   const file = { fd, stats: fstatSync(fd, { bigint: true }), [Symbol.dispose]: () => closeSync(fd) }
-  if (file.stats.isFile() && (!exact || isAt(fd, path))) return file
+  if (file.stats.isFile() && isInBounds(fd) && (!exact || reachedAt(fd) === path)) return file
   file[Symbol.dispose]()
   return file.stats.isFile() ? 'missing' : 'not-plain'
+}
+
+/** What is in a folder, by name; undefined when there is none, or it may not be read. `exact`: as in `openPlain`. */
+export function namesIn(folder: OctetPath, exact = false): readonly OctetPath[] | undefined {
+  let fd: number
+  try {
+    fd = openSync(octets(folder), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK)
+  } catch {
+    // Nothing is there, or no folder.
+    return undefined
+  }
+  try {
+    if (!isInBounds(fd) || (exact && reachedAt(fd) !== folder)) return undefined
+    // The folder that was looked at, whatever has its name by now.
+    return readdirSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' })
+  } catch {
+    // It was removed meanwhile, or its file system fails.
+    return undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Is a folder there, reached without any link on the way? The path is absolute and normal. */
+export function isExact(folder: OctetPath): boolean {
+  try {
+    return realpathSync.native(octets(folder), { encoding: 'latin1' }) === folder
+  } catch {
+    return false
+  }
 }
 
 /** Reads a plain file of at most `mostBytes`; see `openPlain`. */
@@ -69,8 +120,19 @@ export function readAt(fd: number, offset: number, length: number): Buffer {
 }
 
 /** The kernel knows by which name a descriptor was reached once all links were followed. */
-function isAt(fd: number, path: OctetPath): boolean {
-  return readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' }) === path
+function reachedAt(fd: number): OctetPath {
+  return readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' })
+}
+
+function isInBounds(fd: number): boolean {
+  if (confinement === undefined) return true
+  const at = reachedAt(fd)
+  return at === confinement || at.startsWith(`${confinement}/`)
+}
+
+function isForbidden(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return code === 'EACCES' || code === 'EPERM'
 }
 
 /** True for an error that says that nothing is there. */

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs'
-import { GatewayError } from '../errors.ts'
+import { fileFault, GatewayError } from '../errors.ts'
 import { findRepository, headCommit, type Repository } from './git/repository.ts'
-import { octets, type OctetPath } from './plain-file.ts'
+import { namesIn, octets, type OctetPath, shownPath } from './plain-file.ts'
 
 /** One repository of the workspace, as it was last seen. */
 interface Seen {
@@ -38,6 +38,7 @@ export class Repositories {
   readonly #now: () => number
   readonly #seen = new Map<OctetPath, Seen>()
   readonly #told = new Set<string>()
+  #trouble: string | undefined
   readonly #onTrouble: (text: string) => void
 
   constructor(workspace: OctetPath, now: () => number, onTrouble: (text: string) => void) {
@@ -55,6 +56,14 @@ export class Repositories {
       if (!isAtOnce && this.#isBusy(seen)) return []
       return [{ prefix, repository, was: adopted }]
     })
+  }
+
+  /** Why nothing of the workspace was compared, in a sentence; undefined where that was said. */
+  whyNone(): string | undefined {
+    if ([...this.#seen.values()].some(({ isUnread }) => isUnread)) return undefined
+    const workspace = shownPath(this.#workspace)
+    const why = faultOf(this.#workspace) ?? this.#trouble ?? 'no git repository with a commit was found in it'
+    return `nothing of the workspace ${workspace} was compared: ${why}`
   }
 
   /** Is git at work in the repository that a path belongs to? */
@@ -116,6 +125,7 @@ export class Repositories {
       known.index = index
     } catch (cause) {
       if (!(cause instanceof GatewayError)) throw cause
+      this.#trouble = cause.message
       if (!this.#told.has(cause.message)) this.#onTrouble(cause.message)
       if (this.#told.size < 64) this.#told.add(cause.message)
     }
@@ -127,19 +137,24 @@ export class Repositories {
   }
 
   #children(): readonly OctetPath[] {
-    try {
-      return readdirSync(octets(this.#workspace), { encoding: 'latin1' })
-        .slice(0, mostChildren)
-        .filter(name => exists(`${this.#workspace}/${name}/.git`))
-    } catch {
-      // The workspace is not there yet.
-      return []
-    }
+    // The workspace may not be there yet.
+    const names = namesIn(this.#workspace) ?? []
+    return names.slice(0, mostChildren).filter(name => exists(`${this.#workspace}/${name}/.git`))
   }
 }
 
 function isIn(prefix: OctetPath, path: OctetPath): boolean {
   return prefix === '' || path === prefix || path.startsWith(`${prefix}/`)
+}
+
+/** Why a folder cannot be read. */
+function faultOf(folder: OctetPath): string | undefined {
+  try {
+    readdirSync(octets(folder))
+    return undefined
+  } catch (cause) {
+    return fileFault(cause)
+  }
 }
 
 function exists(path: OctetPath): boolean {

@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs'
 import { blobAt, markAt } from './content.ts'
-import { octets, type OctetPath } from './plain-file.ts'
+import { namesIn, type OctetPath } from './plain-file.ts'
 
 /** A file of a watched folder that is not as it was. */
 export interface Difference {
@@ -60,7 +59,7 @@ export class Snapshot {
 
   #read(before: ReadonlyMap<OctetPath, Kept> = new Map()): ReadonlyMap<OctetPath, Kept> {
     return new Map(
-      namesIn(this.folder).map(name => {
+      (namesIn(this.folder) ?? []).slice(0, mostNames).map(name => {
         const mark = markAt(this.folder, name)
         const was = before.get(name)
         if (!this.#hashes || was?.mark === mark)
@@ -68,13 +67,5 @@ export class Snapshot {
         return [name, { mark, id: blobAt(`${this.folder}/${name}`, 'sha1') }] as const
       }),
     )
-  }
-}
-
-function namesIn(folder: OctetPath): readonly OctetPath[] {
-  try {
-    return readdirSync(octets(folder), { encoding: 'latin1' }).slice(0, mostNames)
-  } catch {
-    return []
   }
 }

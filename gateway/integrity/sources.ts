@@ -43,6 +43,8 @@ export class Sources {
   readonly #watched = new Map<OctetPath, Watched>()
   readonly #folders = new Set<OctetPath>()
   readonly #due = new Set<OctetPath>()
+  /** Files that came to be unreadable since this was asked last. */
+  #unread: OctetPath[] = []
   /** Of too many files to mark each, the folders tell; otherwise what is not tracked may be written in peace. */
   #writesByFolder = false
 
@@ -62,6 +64,13 @@ export class Sources {
 
   isTracked(path: OctetPath): boolean {
     return this.#watched.has(path)
+  }
+
+  /** Files that could be read before, or never were looked at, and now may not be. What becomes of them is not seen. */
+  takeUnread(): readonly OctetPath[] {
+    const unread = this.#unread
+    this.#unread = []
+    return unread
   }
 
   /** Does it hold now what its commit says, as far as we have looked? */
@@ -97,8 +106,11 @@ export class Sources {
     const known = this.#watched.get(path)
     this.#mark(path)
     const seen = lookAt(this.#root, expected)
+    if (seen.isUnread === true && known?.found.isUnread !== true) this.#unread.push(path)
     const right = expected.isUnknown ? (known?.blob === expected.id ? known.expected : held(expected, seen)) : expected
-    const found = { ...seen, isRight: seen.isRight || seen.id === right.id }
+    // What may not be read is taken to be right until it can be.
+    const id = seen.isUnread === true ? right.id : seen.id
+    const found = { ...seen, id, isRight: seen.isRight || id === right.id }
     const rest = {
       blob: expected.id,
       dueAt: undefined,
@@ -184,6 +196,11 @@ export class Sources {
     const count = writers.size
     writers.clear()
     watched.process = undefined
+    if (found.isUnread === true) {
+      watched.found = { ...was, mark: found.mark, isUnread: true }
+      if (was.isUnread !== true) this.#unread.push(path)
+      return []
+    }
     const facts = { path, after: found.id, process }
     if (found.id === was.id || (found.isRight && was.isRight)) {
       // Two wrote before we could read once, and it is what it was: one of them has put it back.

@@ -57,8 +57,16 @@ export class Telling {
     return true
   }
 
-  unwatched(note: string): void {
-    this.#tell({ tell: 'alarm', kind: 'unwatched', note })
+  /** `isBlind`: of some sources nothing can be said. */
+  unwatched(note: string, isBlind = false): void {
+    this.#tell({ tell: 'alarm', kind: 'unwatched', note, isBlind })
+  }
+
+  /** The kernel's queue of notices was too short, so many times. */
+  lost(times: number): void {
+    this.unwatched(
+      `more files changed than the kernel could tell us of (${times} times): which process it was may be missing, and what was put back at once may be; the files were compared again`,
+    )
   }
 
   /** At the end: what was too much. `wrong`: tracked files that are not what their commit says. */

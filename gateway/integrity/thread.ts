@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { Asked, CheckpointAnswer, Told, WatchOptions } from './messages.ts'
+import type { CheckpointAnswer } from '../control/source-requests.ts'
+import type { Asked, Told, WatchOptions } from './messages.ts'
 
 /** The watching thread, as the gateway sees it. */
 export interface WatchThread {
@@ -12,8 +13,6 @@ export interface WatchThread {
 
 /** Bounds of the thread's own memory: a job must not fill the gateway's. */
 const mostMegabytes = 512
-/** The comparison at the end takes its time, and not for ever. */
-const finishMs = 120_000
 const checkpointMs = 60_000
 
 /** Told of everything the thread says, and once with why, should it end before it was asked to. */
@@ -22,8 +21,11 @@ export interface WatchListener {
   broken(why: string): void
 }
 
-/** Starts the thread. It never throws into the gateway: whatever happens to it is told to the listener. */
-export function startThread(options: WatchOptions, listener: WatchListener): WatchThread {
+/**
+ * Starts the thread. It never throws into the gateway: whatever happens to it is told to the listener. `finishMs`: what the
+ * comparison at the end may take.
+ */
+export function startThread(options: WatchOptions, listener: WatchListener, finishMs: number): WatchThread {
   const worker = new Worker(new URL('watch-thread.ts', import.meta.url), {
     workerData: options,
     // Its descriptors are opened by the C library as well, which Node would take for strangers.

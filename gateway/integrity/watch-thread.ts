@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Engine } from './engine.ts'
 import type { Asked, Told, WatchOptions } from './messages.ts'
+import { confineTo, octetPath } from './plain-file.ts'
 import { openWatching } from './watching.ts'
 
 // The thread that watches the sources: it may block, and what it costs is not paid by the job's network.
@@ -10,9 +11,13 @@ if (port === null) throw new Error('this file is started as a thread')
 const options: WatchOptions = workerData
 const tell = (told: Told): void => port.postMessage(told)
 const asked: Asked[] = []
-port.on('message', (message: Asked) => asked.push(message))
 
-await using watching = openWatching(options.procRoot, text => tell({ tell: 'warning', text }))
+if (options.isConfined) confineTo(octetPath(options.workspace))
+await using watching = openWatching(options, text => tell({ tell: 'warning', text }))
+port.on('message', (message: Asked) => {
+  asked.push(message)
+  watching.wake()
+})
 const engine = new Engine(options, watching, tell)
 engine.start()
 tell({ tell: 'ready' })

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { openFanotify, type Fanotify, type FileNotice } from '../packet/fanotify.ts'
 import type { ProcessInfo } from '../record/event.ts'
 import { octets, type OctetPath } from './plain-file.ts'
-import { Writers } from './writers.ts'
+import { type LookAtProcess, lookInNamespace, lookInProcfs, Writers } from './writers.ts'
 
 /** Something happened at a path. */
 export interface Notice {
@@ -34,20 +34,42 @@ export interface Watching extends AsyncDisposable {
   watchFile(path: OctetPath): void
   /** What happened, at once if there is something, else after `waitMs` at the most. */
   next(waitMs: number): Promise<Notices>
+  /** Waiting longer would keep others waiting, in milliseconds. */
+  readonly longestWaitMs: number
+  /** Ends a wait, where that can be done: somebody asks for something else. */
+  wake(): void
+}
+
+/** By what the processes of a job are known: its procfs, or its network namespace in ours. */
+export interface Processes {
+  readonly procRoot: string | undefined
+  readonly netns: string | undefined
 }
 
 /** Opens the best there is: with processes where we may, else without. `warn` is told what is missing. */
-export function openWatching(procRoot: string | undefined, warn: (text: string) => void): Watching {
-  const opened = procRoot === undefined ? { errno: 'no procfs of the job' } : openFanotify()
+export function openWatching(processes: Processes, warn: (text: string) => void): Watching {
+  const opened = openFanotify()
   if ('errno' in opened) {
     warn(`who changes a source file cannot be seen (fanotify: ${opened.errno}); that it changes can`)
-    return new FolderWatching()
+    return openFolderWatching()
   }
-  return new KernelWatching(opened, new Writers(procRoot ?? '/proc'))
+  return new KernelWatching(opened, new Writers(lookFor(processes)))
+}
+
+/** That which needs no capability, and names nobody. */
+export function openFolderWatching(): Watching {
+  return new FolderWatching()
+}
+
+function lookFor({ procRoot, netns }: Processes): LookAtProcess {
+  if (procRoot !== undefined) return lookInProcfs(procRoot)
+  return netns === undefined ? () => undefined : lookInNamespace(netns)
 }
 
 class KernelWatching implements Watching {
   readonly namesProcesses = true
+  /** It blocks the thread: so long a question of the gateway waits. */
+  readonly longestWaitMs = 20
   readonly #kernel: Fanotify
   readonly #writers: Writers
   readonly #folders = new Map<string, OctetPath>()
@@ -85,6 +107,10 @@ class KernelWatching implements Watching {
     return { all, isOverflow: told.some(({ isOverflow }) => isOverflow) }
   }
 
+  wake(): void {
+    // Nothing but the kernel ends it.
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#kernel[Symbol.dispose]()
   }
@@ -94,7 +120,9 @@ class KernelWatching implements Watching {
     const known = folder === undefined ? undefined : this.#folders.get(folder)
     const reached = known === undefined || name === undefined || name === '.' ? known : `${known}/${name}`
     const own = file === undefined || !(isWritten || isClosed) ? undefined : this.#files.get(file)
-    return [...new Set([reached, own])].filter(path => path !== undefined)
+    // Of many thousands a second nearly all have one.
+    if (own === undefined || own === reached) return reached === undefined ? [] : [reached]
+    return reached === undefined ? [own] : [reached, own]
   }
 }
 
@@ -106,6 +134,8 @@ const mostFolders = 50_000
 /** By inotify, which says neither who nor when he is done. */
 class FolderWatching implements Watching {
   readonly namesProcesses = false
+  /** A gateway has such a thread for each of many jobs. */
+  readonly longestWaitMs = 100
   readonly #watchers = new Map<OctetPath, FSWatcher>()
   #kept: Notice[] = []
   #isOverflow = false
@@ -122,10 +152,15 @@ class FolderWatching implements Watching {
       })
       watcher.on('error', () => this.#lost(path))
       this.#watchers.set(path, watcher)
-    } catch {
+    } catch (cause) {
       // Nothing is there, or no more watches can be had: both are for the one who looks at the files again and again.
+      if (isShortage(cause)) this.#isOverflow = true
       this.#lost(path)
     }
+  }
+
+  wake(): void {
+    this.#woken?.abort()
   }
 
   watchFile(): void {
@@ -152,11 +187,17 @@ class FolderWatching implements Watching {
   #keep(notice: Notice): void {
     if (this.#kept.length < mostKept) this.#kept.push(notice)
     else this.#isOverflow = true
-    this.#woken?.abort()
+    this.wake()
   }
 
   #lost(path: OctetPath): void {
     this.#watchers.get(path)?.close()
     this.#watchers.delete(path)
   }
+}
+
+/** The limits of fs.inotify are those of a user, so of all jobs of a gateway. */
+function isShortage(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return code === 'ENOSPC' || code === 'EMFILE' || code === 'ENFILE'
 }

@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
+import { NamespaceProcesses } from '../jobs/namespace-processes.ts'
 import { readProcess } from '../jobs/process.ts'
 import type { ProcessInfo } from '../record/event.ts'
 
@@ -6,25 +7,27 @@ import type { ProcessInfo } from '../record/event.ts'
 const rememberedMs = 100
 const mostRemembered = 256
 
+/** Looks at a process of the job now, by its number in our own pid namespace. */
+export type LookAtProcess = (pid: number) => ProcessInfo | undefined
+
 /**
  * Who a process of the kernel's notices is, as the job sees it. It may have ended by then, or be outside of the job: then
  * nobody is named.
  */
 export class Writers {
-  readonly #procRoot: string
+  readonly #look: LookAtProcess
   readonly #now: () => number
   readonly #remembered = new Map<number, { readonly process: ProcessInfo; readonly at: number }>()
 
-  /** `procRoot`: the job's procfs. `now`: milliseconds of a monotonic clock. */
-  constructor(procRoot: string, now: () => number = () => performance.now()) {
-    this.#procRoot = procRoot
+  /** `now`: milliseconds of a monotonic clock. */
+  constructor(look: LookAtProcess, now: () => number = () => performance.now()) {
+    this.#look = look
     this.#now = now
   }
 
-  /** `pid` as our own pid namespace numbers it. */
+  /** `pid` as our own pid namespace numbers it; 0 is nobody. */
   find(pid: number): ProcessInfo | undefined {
-    const inner = this.#innerPid(pid)
-    const process = inner === undefined ? undefined : readProcess(this.#procRoot, inner)
+    const process = pid === 0 ? undefined : this.#look(pid)
     const now = this.#now()
     if (process === undefined) {
       const known = this.#remembered.get(pid)
@@ -36,24 +39,38 @@ export class Writers {
       if (this.#remembered.size > mostRemembered) this.#remembered.delete(oldest)
     return process
   }
+}
 
-  /**
-   * The numbers of a process stand in its status, ours first, then the job's. That the number means the same process in the
-   * job's procfs, the namespace proves that it lives in: within one no two have the same innermost number.
-   */
-  #innerPid(pid: number): number | undefined {
-    try {
-      const numbers = namespacePids('/proc', pid)
-      const inner = numbers[1]
-      if (inner === undefined) return undefined
-      const isSame =
-        readlinkSync(`/proc/${pid}/ns/pid`) === readlinkSync(`${this.#procRoot}/${inner}/ns/pid`) &&
-        namespacePids(this.#procRoot, inner).at(-1) === numbers.at(-1)
-      return isSame ? inner : undefined
-    } catch {
-      // It has ended, or is none of the job's.
-      return undefined
-    }
+/** By the job's own procfs. */
+export function lookInProcfs(procRoot: string): LookAtProcess {
+  return pid => {
+    const inner = innerPid(procRoot, pid)
+    return inner === undefined ? undefined : readProcess(procRoot, inner)
+  }
+}
+
+/** Of a job in a container, by our own procfs, where that shows it (`pid: host`): whoever is in the job's network namespace. */
+export function lookInNamespace(netns: string): LookAtProcess {
+  const processes = new NamespaceProcesses('/proc', netns, () => performance.now())
+  return pid => (processes.isInside(pid) ? processes.read(pid, processes.parents(pid)) : undefined)
+}
+
+/**
+ * The numbers of a process stand in its status, ours first, then the job's. That the number means the same process in the
+ * job's procfs, the namespace proves that it lives in: within one no two have the same innermost number.
+ */
+function innerPid(procRoot: string, pid: number): number | undefined {
+  try {
+    const numbers = namespacePids('/proc', pid)
+    const inner = numbers[1]
+    if (inner === undefined) return undefined
+    const isSame =
+      readlinkSync(`/proc/${pid}/ns/pid`) === readlinkSync(`${procRoot}/${inner}/ns/pid`) &&
+      namespacePids(procRoot, inner).at(-1) === numbers.at(-1)
+    return isSame ? inner : undefined
+  } catch {
+    // It has ended, or is none of the job's.
+    return undefined
   }
 }
 

@@ -17,7 +17,7 @@ export function logSink(log: Logger): Sink {
   return {
     write(event: FlowEvent): void {
       const { startedAt: _startedAt, ...facts } = event
-      if (event.verdict === 'deny' || event.event === 'anomaly') log.warn(facts, 'egress')
+      if (event.verdict === 'deny' || event.event === 'anomaly' || event.event === 'failed') log.warn(facts, 'egress')
       else if (event.verdict === 'observe' || event.error !== undefined) log.info(facts, 'egress')
       else log.debug(facts, 'egress')
     },

@@ -8,7 +8,7 @@ export type Verdict = 'allow' | 'observe' | 'deny'
 
 /** What a `job` line reports (contracts.md §3). */
 export type JobEvent =
-  'started' | 'proved' | 'policy-changed' | 'checkpoint' | 'selftest' | 'anomaly' | 'canary' | 'sealed'
+  'started' | 'proved' | 'policy-changed' | 'checkpoint' | 'selftest' | 'anomaly' | 'canary' | 'failed' | 'sealed'
 
 /** What a `file` line reports. */
 export type FileEvent = 'overwritten' | 'restored' | 'deleted' | 'added-in-source' | 'hook-changed' | 'tool-changed'
@@ -32,6 +32,7 @@ export type AlarmKind =
   | 'dependency-confusion'
   | 'denied-package'
   | 'package-too-young'
+  | 'package-age-unknown'
   | 'digest-mismatch'
   | 'package-unread'
   | 'install-script'

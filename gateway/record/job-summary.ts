@@ -8,6 +8,9 @@ import { hostOf, type FlowEvent, type Sink, type Verdict } from './event.ts'
 import type { LogState, Summary, Totals } from './summary-shape.ts'
 import type { Degradation } from './vocabulary.ts'
 
+/** Reasons for which the policy fails a job: a part has few. */
+const mostFailed = 16
+
 /** The counts a live line shows. */
 export interface LiveCounts {
   readonly flows: Readonly<Record<Verdict, number>>
@@ -37,6 +40,7 @@ export class JobSummary implements Sink, LiveCounts {
   #startedAt = Number.POSITIVE_INFINITY
   #endedAt = Number.NEGATIVE_INFINITY
   #lastRefused: string | undefined
+  readonly #failed = new Set<string>()
   #start: { readonly mode?: Mode; readonly policy?: string; readonly gateway?: string } = {}
 
   constructor(job: string) {
@@ -60,6 +64,7 @@ export class JobSummary implements Sink, LiveCounts {
     this.#endedAt = Math.max(this.#endedAt, startedAt + Math.round((event.durationMs ?? 0) * 1_000) / 1_000)
     this.#found.add(event)
     this.#sources.add(event)
+    if (event.event === 'failed' && this.#failed.size < mostFailed) this.#failed.add(String(event.details?.['note']))
     if (event.event === 'started') this.#start = startFacts(event.details ?? {})
     if (event.verdict === undefined) return
     this.#flows[event.verdict] += 1
@@ -96,6 +101,7 @@ export class JobSummary implements Sink, LiveCounts {
       job: this.#job,
       ...this.#start,
       ...(any ? { startedAt: iso(this.#startedAt), endedAt: iso(this.#endedAt) } : {}),
+      ...(this.#failed.size === 0 ? {} : { failed: [...this.#failed] }),
       durationMs: any ? Math.round(this.#endedAt - this.#startedAt) : 0,
       totals: this.#totals(),
       reached: this.#reached.hosts(),

@@ -181,6 +181,12 @@ const jobLines = [
   }),
   z.strictObject({
     ...job,
+    event: z.literal('failed'),
+    details: z.strictObject({ note: text(512).describe('why, and by which key of the policy') }),
+    prev,
+  }),
+  z.strictObject({
+    ...job,
     event: z.literal('selftest'),
     details: z.strictObject({
       phase: z.enum(['begin', 'end']).describe('what lies in between, the job calls a test; anybody in it may say so'),

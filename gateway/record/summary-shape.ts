@@ -17,6 +17,8 @@ export interface Summary {
   readonly startedAt?: string
   readonly endedAt?: string
   readonly durationMs: number
+  /** Why the policy fails the job (docs/integrity.md); absent when it does not. */
+  readonly failed?: readonly string[]
   readonly totals: Totals
   readonly reached: readonly ReachedRow[]
   readonly refused: readonly RefusedRow[]
@@ -139,8 +141,12 @@ export interface PackageRow {
   readonly sha1?: string
   /** Is it what the registry's metadata says? */
   readonly promise?: 'kept' | 'broken' | 'none'
-  /** By the registry's metadata, RFC 3339. */
+  /** The time of its version, RFC 3339. */
   readonly published?: string
+  /** It was there by then. */
+  readonly publishedBefore?: string
+  /** Who says so. */
+  readonly ageFrom?: string
   /** The policy asks for an age, and it was not seen. */
   readonly age?: 'unknown'
   readonly count: number

@@ -53,6 +53,7 @@ export const jobEventText: Readonly<Record<JobEvent, string>> = {
   selftest: 'the job says that it begins or ends a self-test of the wall',
   anomaly: 'the protection was degraded, or somebody who looks at the job found something',
   canary: 'a planted credential was seen',
+  failed: 'the policy fails the job for what was found',
   sealed: 'the log ends here',
 }
 
@@ -81,6 +82,7 @@ export const alarmText: Readonly<Record<AlarmKind, string>> = {
   'dependency-confusion': 'a package of your own, asked of a registry that is not yours',
   'denied-package': 'a package that the policy denies',
   'package-too-young': 'a package version that was published too recently',
+  'package-age-unknown': 'a package version of which nobody says how old it is, where the policy wants to know',
   'digest-mismatch': 'a package that is not what its registry says it is',
   'package-unread': "an advisory file or a registry's answer that could not be read",
   'install-script': 'the network was used by the install script of a package',
@@ -88,7 +90,7 @@ export const alarmText: Readonly<Record<AlarmKind, string>> = {
   'token-unpinned': 'a token was used that is not one of the job',
   'source-changed': 'a source file was changed while the job ran',
   'not-in-source': 'a source archive holds what its commit does not',
-  unwatched: 'changes of files, or a part of a body, may have gone unseen',
+  unwatched: 'changes of files, a part of a body, or starts of processes may have gone unseen',
   canary: 'a planted credential was seen',
 }
 

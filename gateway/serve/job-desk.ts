@@ -1,3 +1,4 @@
+import { mostSourceRequests, type SourceDesk } from '../control/source-requests.ts'
 import { GatewayError, unreachable } from '../errors.ts'
 import { TokenBucket } from '../jobs/token-bucket.ts'
 import { parsePolicy } from '../policy/document-parse.ts'
@@ -20,6 +21,8 @@ export interface DeskJob {
   claimed(by: string, credentials: Readonly<Record<string, string>>): void
   /** Writes into the record that the job tests itself. */
   tested(facts: SelfTest): void
+  /** Who watches its sources; undefined when the policy does not ask for it. */
+  readonly sources: SourceDesk | undefined
 }
 
 /** A reply, as the job gets it. */
@@ -46,6 +49,7 @@ export class JobDesk {
   readonly #paces: Readonly<Record<keyof typeof paces, TokenBucket>>
   #claim: { readonly by: string; readonly at: string } | undefined
   #narrowings = 0
+  #sourceRequests = 0
 
   constructor(job: DeskJob, now: () => Date = () => new Date()) {
     this.#job = job
@@ -59,7 +63,7 @@ export class JobDesk {
   }
 
   /** What it throws is not the job's fault. */
-  answer(request: JobRequest): DeskReply {
+  answer(request: JobRequest): DeskReply | Promise<DeskReply> {
     switch (request.op) {
       case 'claim':
         return this.#claimFor(request.by, request.tokens)
@@ -69,6 +73,9 @@ export class JobDesk {
         return this.#paces.summary.take() ? { ok: true, summary: this.#job.summary() } : tooOften()
       case 'selftest':
         return this.#paces.selftest.take() ? this.#tested(request) : tooOften()
+      case 'checkpoint':
+      case 'manifest':
+        return this.#ofSources(request)
       default:
         return unreachable(request)
     }
@@ -88,6 +95,21 @@ export class JobDesk {
   #tested({ op: _op, ...facts }: Extract<JobRequest, { op: 'selftest' }>): DeskReply {
     this.#job.tested(facts)
     return { ok: true, job: this.#job.name }
+  }
+
+  async #ofSources(request: Extract<JobRequest, { op: 'checkpoint' | 'manifest' }>): Promise<DeskReply> {
+    const { sources } = this.#job
+    if (sources === undefined)
+      return unread("nobody watches the sources: the platform's policy has no integrity: for this job")
+    this.#sourceRequests += 1
+    if (this.#sourceRequests > mostSourceRequests)
+      return { ok: false, code: 'JOB_LIMIT', error: `a job has ${mostSourceRequests} such requests` }
+    if (request.op === 'manifest') {
+      sources.manifest(request)
+      return { ok: true }
+    }
+    const answer = await sources.checkpoint(request.folder)
+    return answer.ok ? answer : unread(answer.error)
   }
 
   #narrow(text: string): DeskReply {
@@ -112,6 +134,10 @@ export class JobDesk {
 const presetsOnly: ReadUse = name => {
   const preset = readPreset(name)
   return preset === undefined ? undefined : { ...preset, isPreset: true }
+}
+
+function unread(error: string): DeskReply {
+  return { ok: false, code: 'SOURCE_UNREADABLE', error }
 }
 
 function tooOften(): DeskReply {

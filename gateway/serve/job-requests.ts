@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkpointRequest, manifestRequest } from '../control/source-requests.ts'
 
 /** Longest request, its line end included, in bytes. */
 export const maxRequestBytes = 65_536
@@ -35,6 +36,9 @@ export const jobRequest = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('summary') }),
   /** Has the record say that a self-test begins, or how it ended: `tidegate attest` does. */
   selfTest,
+  /** Says that a checkout is complete, or what an archive holds that its commit does not; where the policy has `integrity`. */
+  checkpointRequest,
+  manifestRequest,
 ])
 
 export type JobRequest = z.output<typeof jobRequest>

@@ -81,6 +81,11 @@ const builds: Readonly<Record<string, CleanBuild>> = {
     build:
       'python3 -m venv .venv; .venv/bin/python -m compileall -q app; .venv/bin/python -m app; .venv/bin/python -m pip --version',
   },
+  'more outputs beside the sources than can be looked at one by one, which git ignores': {
+    tool: 'python3',
+    files: { 'src/a.c': 'int a;\n', '.gitignore': '*.o\n' },
+    build: `python3 -c 'for at in range(40000): open(f"src/{at}.o", "w").close()'; rm -f src/1*.o`,
+  },
   'a checkout with a submodule that is updated in the job': {
     tool: 'git',
     files: { 'a.c': 'int a;\n' },

@@ -4,6 +4,7 @@ import type { RequestRecord } from '../lab/origins/recorder.ts'
 
 /** A line of the log, as far as these tests read it. */
 export interface Line {
+  readonly time: string
   readonly layer: string
   readonly flow?: string
   readonly host?: string
@@ -61,6 +62,7 @@ export interface SummaryFile {
   readonly processes: readonly { readonly exe: string; readonly allow: number; readonly deny: number }[]
   readonly mode?: string
   readonly degraded: readonly unknown[]
+  readonly failed?: readonly string[]
   readonly log: { readonly state: string; readonly lines: number; readonly lost: number }
 }
 
@@ -71,13 +73,18 @@ export interface SummaryFile {
  */
 export function checkRecord(lines: readonly Line[], summary: SummaryFile): void {
   const events = lines
-    .filter(line => line.layer === 'job' && !isAlarm(line) && line.event !== 'checkpoint')
+    .filter(line => line.layer === 'job' && !isAlarm(line) && line.event !== 'checkpoint' && line.event !== 'failed')
     .map(({ event }) => event)
   // A canary closes the network of a job that blocks, once, and that is another policy.
   const isClosed = summary.mode === 'block' && lines.some(({ event }) => event === 'canary')
   const changed = isClosed ? ['policy-changed'] : []
   assert.deepEqual(events, ['started', 'proved', ...changed, 'sealed'], 'the lines of the job itself')
   assert.deepEqual(summary.degraded, [])
+  const failed = lines.filter(({ layer, event }) => layer === 'job' && event === 'failed')
+  assert.deepEqual(
+    summary.failed ?? [],
+    failed.map(({ details }) => details?.['note']),
+  )
 
   const flows = lines.filter(({ layer }) => layer !== 'job' && layer !== 'file')
   for (const line of flows) {

@@ -32,8 +32,8 @@ export interface ServeRig extends AsyncDisposable {
   runFolder(job: string): string
   /** Connects to the control socket. */
   connect(): Promise<Talk>
-  /** A network namespace that could be a container's, with nothing in it. */
-  container(job: string): Promise<Container>
+  /** A network namespace that could be a container's, with nothing in it. `mounts`: shell commands that mount its volumes. */
+  container(job: string, mounts?: string): Promise<Container>
 }
 
 /** The control socket as an init sees it. */
@@ -72,6 +72,10 @@ export interface ServeRigOptions {
   readonly lowPorts?: boolean
   /** The gateway has SYS_PTRACE and DAC_READ_SEARCH as well, so that it may look at the processes of its jobs. */
   readonly mayLook?: boolean
+  /** The gateway has SYS_ADMIN as well, so that the kernel tells it who writes to files. */
+  readonly mayAdmin?: boolean
+  /** Shell commands that mount the volumes which the gateway has. */
+  readonly mounts?: string
 }
 
 let rigs = 0
@@ -86,6 +90,8 @@ export async function openServeRig(
     sysctlsReadOnly = false,
     lowPorts = true,
     mayLook = false,
+    mayAdmin = false,
+    mounts = 'true',
   }: ServeRigOptions,
 ): Promise<ServeRig> {
   rigs += 1
@@ -101,9 +107,14 @@ export async function openServeRig(
   // As container engines do.
   await lab.host.exec('sysctl', ['-qw', `net.ipv4.ip_unprivileged_port_start=${lowPorts ? 0 : 1024}`])
   // As the image has it: root with NET_ADMIN and nothing else.
-  const serve = `exec setpriv --bounding-set=-all,+net_admin${mayLook ? ',+sys_ptrace,+dac_read_search' : ''} --inh-caps=-all ${tidegate} serve --config ${dir}/gateway.yaml`
+  const serve = `exec setpriv --bounding-set=-all,+net_admin${mayLook ? ',+sys_ptrace,+dac_read_search' : ''}${mayAdmin ? ',+sys_admin' : ''} --inh-caps=-all ${tidegate} serve --config ${dir}/gateway.yaml`
   const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys'
-  const child = lab.host.spawn('unshare', ['--mount', 'sh', '-c', sysctlsReadOnly ? `${readOnly} && ${serve}` : serve])
+  const child = lab.host.spawn('unshare', [
+    '--mount',
+    'sh',
+    '-c',
+    sysctlsReadOnly ? `${mounts} && ${readOnly} && ${serve}` : `${mounts} && ${serve}`,
+  ])
   const { pid, stderr } = child
   if (pid === undefined || stderr === null) throw new Error('tidegate cannot be started')
   const said: string[] = []
@@ -131,8 +142,8 @@ export async function openServeRig(
         .map((line): Line => JSON.parse(line)),
     runFolder: job => `${dir}/jobs/${job}`,
     connect: () => talk(control),
-    async container(job) {
-      const container = await openContainer(lab, { job, control, folder: `${dir}/jobs/${job}` })
+    async container(job, volumes = 'true') {
+      const container = await openContainer(lab, { job, control, folder: `${dir}/jobs/${job}`, mounts: volumes })
       containers.push(container)
       return container
     },
@@ -170,7 +181,7 @@ async function talk(path: string): Promise<Talk> {
 
 async function openContainer(
   lab: Lab,
-  { job, control, folder }: { readonly job: string; readonly control: string; readonly folder: string },
+  { job, control, folder, mounts }: Readonly<Record<'job' | 'control' | 'folder' | 'mounts', string>>,
 ): Promise<Container> {
   mkdirSync(folder, { recursive: true })
   const resolver = lab.file('container-resolv.conf')
@@ -181,7 +192,7 @@ async function openContainer(
     '--mount',
     'sh',
     '-c',
-    `mount -t sysfs none /sys && mount --bind ${resolver} /etc/resolv.conf && mkdir -p /run/tidegate && mount -t tmpfs none /run/tidegate && mount --bind ${folder} /run/tidegate && exec sleep 900`,
+    `mount -t sysfs none /sys && mount --bind ${resolver} /etc/resolv.conf && mkdir -p /run/tidegate && mount -t tmpfs none /run/tidegate && mount --bind ${folder} /run/tidegate && ${mounts} && exec sleep 900`,
   ])
   const { pid } = child
   if (pid === undefined) throw new Error('no container')

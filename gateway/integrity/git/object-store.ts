@@ -1,7 +1,6 @@
-import { readdirSync } from 'node:fs'
 import { inflateSync } from 'node:zlib'
 import { GatewayError } from '../../errors.ts'
-import { octets, openPlain, readAt, readPlain, type OctetPath } from '../plain-file.ts'
+import { namesIn, openPlain, readAt, readPlain, type OctetPath } from '../plain-file.ts'
 import { applyDelta } from './delta.ts'
 import { objectId, type ObjectFormat, type ObjectType } from './object-id.ts'
 import { Pack } from './pack.ts'
@@ -182,15 +181,11 @@ function openPacks(folders: readonly OctetPath[], format: ObjectFormat): readonl
   return packs
 }
 
+/** A new repository may have none. */
 function packNames(folder: OctetPath): readonly OctetPath[] {
-  try {
-    return readdirSync(octets(folder), { encoding: 'latin1' })
-      .filter(name => /^pack-[0-9a-f]+\.idx$/.test(name))
-      .map(name => `${folder}/${name.slice(0, -4)}`)
-  } catch {
-    // A new repository may have none.
-    return []
-  }
+  return (namesIn(folder) ?? [])
+    .filter(name => /^pack-[0-9a-f]+\.idx$/.test(name))
+    .map(name => `${folder}/${name.slice(0, -4)}`)
 }
 
 function broken(id: string, why: string, cause?: unknown): GatewayError {

@@ -1,5 +1,5 @@
-import { lstatSync } from 'node:fs'
-import { GatewayError } from '../../errors.ts'
+import { lstatSync, type Stats } from 'node:fs'
+import { fileFault, GatewayError } from '../../errors.ts'
 import { octets, readPlain, shownPath, type OctetPath } from '../plain-file.ts'
 import { parseGitConfig } from './config-file.ts'
 import { isId, type ObjectFormat } from './object-id.ts'
@@ -31,15 +31,25 @@ export function findRepository(workTree: OctetPath): Repository | undefined {
   if (gitDir === undefined) return undefined
   const common = readLine(`${gitDir}/commondir`)
   const commonDir = common === undefined ? gitDir : joined(gitDir, common)
+  const head = readPlain(`${gitDir}/HEAD`, mostText)
+  if (head === 'unreadable') throw unknown(gitDir, 'permission denied')
   // `git init` writes HEAD before anything can be said of the rest.
-  if (readLine(`${gitDir}/HEAD`) === undefined) return undefined
+  if (typeof head === 'string') {
+    if (gitDir === `${workTree}/.git`) return undefined
+    throw unknown(workTree, `its .git names ${shownPath(gitDir)}, where the gateway sees no repository`)
+  }
   return { workTree, gitDir, commonDir, format: formatOf(commonDir) }
 }
 
 /** `.git` is a folder; or, for submodules and further worktrees, a file that names one. */
 function gitDirOf(workTree: OctetPath): OctetPath | undefined {
   const path = `${workTree}/.git`
-  const stats = lstatSync(octets(path), { throwIfNoEntry: false })
+  let stats: Stats | undefined
+  try {
+    stats = lstatSync(octets(path), { throwIfNoEntry: false })
+  } catch (cause) {
+    throw unknown(path, fileFault(cause), cause)
+  }
   if (stats === undefined) return undefined
   if (stats.isDirectory()) return path
   const [, named] = /^gitdir: (.+)$/.exec(readLine(path) ?? '') ?? []
@@ -118,6 +128,8 @@ function joined(folder: OctetPath, path: OctetPath): OctetPath {
   return path.startsWith('/') ? path : `${folder}/${path}`
 }
 
-function unknown(commonDir: OctetPath, why: string): GatewayError {
-  return new GatewayError('SOURCE_UNREADABLE', `the git repository ${shownPath(commonDir)} cannot be read: ${why}`)
+function unknown(commonDir: OctetPath, why: string, cause?: unknown): GatewayError {
+  return new GatewayError('SOURCE_UNREADABLE', `the git repository ${shownPath(commonDir)} cannot be read: ${why}`, {
+    cause,
+  })
 }

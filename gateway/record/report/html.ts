@@ -41,7 +41,7 @@ export function renderHtml(summary: Summary): string {
       </head>
       <body>
         <main>
-          ${head(summary)}${degraded(summary)}${refused(summary)}${suggestions(summary)}${findings(summary)}${sources(summary)}${reached(summary)}${packages(summary)}${unseen(summary)}${failures(summary)}${processes(summary)}${foot(summary)}
+          ${head(summary)}${failed(summary)}${degraded(summary)}${refused(summary)}${suggestions(summary)}${findings(summary)}${sources(summary)}${reached(summary)}${packages(summary)}${unseen(summary)}${failures(summary)}${processes(summary)}${foot(summary)}
         </main>
       </body>
     </html>
@@ -74,6 +74,16 @@ function head(summary: Summary): Markup {
       )}
     </dl>
   </header> `
+}
+
+function failed({ failed: reasons = [] }: Summary): Markup {
+  if (reasons.length === 0) return none
+  return markup`<section class="alarm">
+    <h2>The policy fails this job</h2>
+    <ul>
+      ${reasons.map(reason => markup`<li>${reason}</li>`)}
+    </ul>
+  </section> `
 }
 
 function degraded(summary: Summary): Markup {

@@ -34,6 +34,7 @@ const limit = 50
 export function renderMarkdown(summary: Summary): string {
   const sections = [
     head,
+    failed,
     degraded,
     refused,
     suggestions,
@@ -53,6 +54,10 @@ export function renderMarkdown(summary: Summary): string {
 function head(summary: Summary): string[] {
   const about = [`job ${code(summary.job)}`, summary.mode ?? 'mode unknown', duration(summary.durationMs)]
   return [`## Tidegate: ${headline(summary)}`, '', about.join(' · ')]
+}
+
+function failed(summary: Summary): string[] {
+  return (summary.failed ?? []).map(reason => `**The policy fails this job:** ${plain(reason)}`)
 }
 
 function degraded(summary: Summary): string[] {

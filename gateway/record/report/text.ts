@@ -74,6 +74,7 @@ function head(summary: Summary, { paint }: Terminal): string[] {
   return [
     `${paint('bold', 'tidegate')} ${paint('dim', '·')} ${about.join(paint('dim', ' · '))}`,
     paint('bold', headline(summary)),
+    ...(summary.failed ?? []).map(reason => paint('bad', `The policy fails this job: ${reason}`)),
   ]
 }
 

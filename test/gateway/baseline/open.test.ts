@@ -17,6 +17,7 @@ interface Opened {
   readonly part: InsightPart
   readonly alarms: readonly Alarm[]
   readonly warnings: readonly string[]
+  readonly notes: readonly unknown[]
 }
 
 interface Wanted {
@@ -32,6 +33,7 @@ async function open({ mode = 'block', anomalies, job = 'build', frozen = false, 
   const policy = parsePolicy(text, 'policy', () => undefined)
   const alarms: Alarm[] = []
   const warnings: string[] = []
+  const notes: unknown[] = []
   const host: InsightHost = {
     job,
     policy: () => policy,
@@ -40,7 +42,7 @@ async function open({ mode = 'block', anomalies, job = 'build', frozen = false, 
     procRoot: undefined,
     environment: {},
     alarm: alarm => alarms.push(alarm),
-    write: () => t.fail('nothing is written'),
+    write: event => notes.push(event),
     closeNetwork: () => t.fail('nothing is closed'),
     onWarning: text => warnings.push(text),
   }
@@ -48,7 +50,7 @@ async function open({ mode = 'block', anomalies, job = 'build', frozen = false, 
     'lock' in wanted && wanted.lock === undefined
       ? undefined
       : { lock: wanted.lock ?? lock, file: 'egress.lock', frozen }
-  return { part: await openBaseline(host, baseline), alarms, warnings }
+  return { part: await openBaseline(host, baseline), alarms, warnings, notes }
 }
 
 function named<T>(value: T | undefined): T {
@@ -133,6 +135,27 @@ t.test('openBaseline(): a name that is asked for is told with whoever goes there
   await part[Symbol.asyncDispose]()
   t.strictSame(kinds(alarms), ['new-host new.acme.test', 'new-host nobody-goes.acme.test'], 'at the latest at the end')
   t.match(alarms[1], { process: { pid: 8 } })
+})
+
+t.test('openBaseline(): programs that nobody sees are no anomaly, and that they were not compared is said', async t => {
+  const blind = await open({ anomalies: 'deny' })
+  for (const _ of [1, 2]) blind.part.insight?.request?.(request('npm.acme.test', { process: undefined }))
+  await blind.part[Symbol.asyncDispose]()
+  t.strictSame(blind.alarms, [])
+  t.match(blind.notes, [{ layer: 'job', event: 'checkpoint', details: { note: /without the programs/ } }])
+  t.equal(blind.notes.length, 1)
+  t.match(blind.warnings, [/without the programs/])
+
+  const some = await open({ anomalies: 'deny' })
+  for (const facts of [{ process: undefined }, {}]) some.part.insight?.request?.(request('npm.acme.test', facts))
+  await some.part[Symbol.asyncDispose]()
+  t.strictSame(some.notes, [], 'where some are seen, one that is not is an exception')
+
+  const nameless = mergeRuns(emptyLock, [runOn(1, ['read npm.acme.test:443'])]).lock
+  const { part, notes } = await open({ lock: nameless })
+  part.insight?.request?.(request('npm.acme.test', { process: undefined }))
+  await part[Symbol.asyncDispose]()
+  t.strictSame(notes, [], 'where the baseline knows none there is nothing to compare')
 })
 
 t.test('openBaseline(): what the rules refuse is not looked at', async t => {

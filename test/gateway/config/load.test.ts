@@ -15,12 +15,12 @@ t.test('parseConfig(): what is not said has its default', async t => {
   })
 })
 
-t.test('parseConfig(): policies are found from the folder of the file', async t => {
+t.test('parseConfig(): policies and locks are found from the folder of the file', async t => {
   const text =
-    'version: 1\npolicyFolder: policies\njobs: { a: { policy: a.yaml }, b: { policy: /other/b.yaml }, "c-*": {} }\n'
+    'version: 1\npolicyFolder: policies\njobs: { a: { policy: a.yaml, lock: egress.lock }, b: { policy: /other/b.yaml }, "c-*": {} }\n'
   t.match(parseConfig(text, file), {
     policyFolder: '/etc/tidegate/policies',
-    jobs: { a: { policy: '/etc/tidegate/a.yaml' }, b: { policy: '/other/b.yaml' } },
+    jobs: { a: { policy: '/etc/tidegate/a.yaml', lock: '/etc/tidegate/egress.lock' }, b: { policy: '/other/b.yaml' } },
   })
 })
 
@@ -35,6 +35,8 @@ const faults: readonly (readonly [sentence: string, text: string, faults: readon
   ['nothing at all', '', ['1:1: (the file)']],
   ['a name that is a path', 'version: 1\njobs: { ../x: {} }\n', ['2:15: jobs.../x: must be a name']],
   ['a run folder of a pattern', 'version: 1\njobs: { "a*": { run: /run/x } }\n', ['2:22: jobs.a*.run']],
+  ['a workspace of a pattern', 'version: 1\njobs: { "a*": { workspace: /w } }\n', ['2:28: jobs.a*.workspace']],
+  ['a relative workspace', 'version: 1\nworkspaceDirectory: w\n', ['2:21: workspaceDirectory']],
   ['a key twice', 'version: 1\nversion: 1\n', ['2:1: ']],
   ['YAML that is none', 'version: [1\n', ['']],
   [

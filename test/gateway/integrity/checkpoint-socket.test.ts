@@ -4,9 +4,9 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import type { CheckpointAnswer, ManifestFindings } from '../../../gateway/control/source-requests.ts'
 import { askCheckpoint, tellManifest } from '../../../gateway/integrity/checkpoint-client.ts'
 import { openCheckpointSocket } from '../../../gateway/integrity/checkpoint-socket.ts'
-import type { CheckpointAnswer, ManifestFindings } from '../../../gateway/integrity/messages.ts'
 
 const commit = '0123456789'.repeat(4)
 const signal = new AbortController().signal

@@ -3,8 +3,9 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, un
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { Engine } from '../../../gateway/integrity/engine.ts'
-import type { CheckpointAnswer, Finding, Told } from '../../../gateway/integrity/messages.ts'
-import { openWatching } from '../../../gateway/integrity/watching.ts'
+import type { CheckpointAnswer } from '../../../gateway/control/source-requests.ts'
+import type { Finding, Told } from '../../../gateway/integrity/messages.ts'
+import { openFolderWatching } from '../../../gateway/integrity/watching.ts'
 import { commitAll, git, whyNoGit, write } from './real-git.ts'
 
 const skip = whyNoGit()
@@ -24,8 +25,12 @@ interface Rig extends AsyncDisposable {
 
 function openRig(workspace: string, allow: readonly string[] = [], toolFolders: readonly string[] = []): Rig {
   const told: Told[] = []
-  const watching = openWatching(undefined, () => undefined)
-  const engine = new Engine({ workspace, allow, procRoot: undefined, toolFolders }, watching, one => told.push(one))
+  const watching = openFolderWatching()
+  const engine = new Engine(
+    { workspace, allow, procRoot: undefined, netns: undefined, toolFolders, isConfined: false },
+    watching,
+    one => told.push(one),
+  )
   engine.start()
   const findings = (): readonly Finding[] => told.flatMap(one => (one.tell === 'finding' ? [one] : []))
   const run = async (forMs: number, holds: () => boolean): Promise<void> => {

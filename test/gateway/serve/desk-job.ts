@@ -1,3 +1,4 @@
+import type { SourceDesk } from '../../../gateway/control/source-requests.ts'
 import { PolicyInForce } from '../../../gateway/jobs/policy-in-force.ts'
 import type { Policy } from '../../../gateway/policy/policy.ts'
 import { JobSummary } from '../../../gateway/record/job-summary.ts'
@@ -12,6 +13,7 @@ export class FakeDeskJob implements DeskJob {
   readonly claims: string[] = []
   readonly credentials: Readonly<Record<string, string>>[] = []
   readonly selfTests: SelfTest[] = []
+  sources: SourceDesk | undefined
   readonly counted = new JobSummary('build')
 
   constructor(platform: Policy) {

@@ -84,14 +84,16 @@ t.test('narrow: so many faults that nobody reads them are counted', async t => {
 t.test('narrow: only so often, and only so many times, whatever it costs', async t => {
   const { desk, clock } = deskOf()
   const text = narrowing('**.acme.example')
-  const codes = (count: number): unknown[] =>
-    Array.from({ length: count }, () => {
-      const said = desk.answer({ op: 'narrow', policy: text })
-      return said.ok ? 'ok' : said['code']
-    })
-  t.same(codes(6), ['ok', 'ok', 'ok', 'ok', 'JOB_LIMIT', 'JOB_LIMIT'])
+  const codes = (count: number): Promise<unknown[]> =>
+    Promise.all(
+      Array.from({ length: count }, async () => {
+        const said = await desk.answer({ op: 'narrow', policy: text })
+        return said.ok ? 'ok' : said['code']
+      }),
+    )
+  t.same(await codes(6), ['ok', 'ok', 'ok', 'ok', 'JOB_LIMIT', 'JOB_LIMIT'])
   clock.ms += 60_000
-  t.same(codes(4), ['ok', 'ok', 'ok', 'ok'])
+  t.same(await codes(4), ['ok', 'ok', 'ok', 'ok'])
   clock.ms += 60_000
   t.match(desk.answer({ op: 'narrow', policy: text }), { code: 'JOB_LIMIT', error: /8 times/ })
 })
@@ -116,4 +118,30 @@ t.test('summary: what the report would say now, not too often', async t => {
   })
   for (let index = 0; index < 9; index += 1) desk.answer({ op: 'summary' })
   t.match(desk.answer({ op: 'summary' }), { ok: false, code: 'JOB_LIMIT' })
+})
+
+t.test('checkpoint, manifest: nobody answers where the policy does not ask for it', async t => {
+  const { desk } = deskOf()
+  t.match(await desk.answer({ op: 'checkpoint' }), { ok: false, code: 'SOURCE_UNREADABLE', error: /integrity/ })
+})
+
+t.test('checkpoint, manifest: who watches the sources answers, and so often only', async t => {
+  const { desk, job } = deskOf()
+  const commit = '0123456789'.repeat(4)
+  const manifests: unknown[] = []
+  job.sources = {
+    checkpoint: async folder =>
+      folder === undefined ? { ok: true, commit, files: 3, changed: 0 } : { ok: false, error: `what is ${folder}?` },
+    manifest: findings => void manifests.push(findings),
+  }
+  t.strictSame(await desk.answer({ op: 'checkpoint' }), { ok: true, commit, files: 3, changed: 0 })
+  t.strictSame(await desk.answer({ op: 'checkpoint', folder: '/x' }), {
+    ok: false,
+    code: 'SOURCE_UNREADABLE',
+    error: 'what is /x?',
+  })
+  t.strictSame(await desk.answer({ op: 'manifest', archive: 'a.tar', commit, count: 1, paths: ['evil'] }), { ok: true })
+  t.match(manifests, [{ archive: 'a.tar', count: 1, paths: ['evil'] }])
+  for (let asked = 3; asked < 100; asked += 1) t.match(await desk.answer({ op: 'checkpoint' }), { ok: true })
+  t.match(await desk.answer({ op: 'checkpoint' }), { ok: false, code: 'JOB_LIMIT' })
 })

@@ -80,6 +80,27 @@ t.test('openJobSocket(): a request may come in pieces, and its reply before the 
   socket.destroy()
 })
 
+t.test('openJobSocket(): who has to wait for an answer gets it, and what was asked after it in its turn', async t => {
+  const { path, job } = await served(t)
+  const reading = Promise.withResolvers<void>()
+  const commit = 'ab'.repeat(20)
+  job.sources = {
+    async checkpoint() {
+      await reading.promise
+      return { ok: true, commit, files: 1, changed: 0 }
+    },
+    manifest: () => undefined,
+  }
+  const slow = ask(path, line({ op: 'checkpoint', folder: '/src' }) + line({ op: 'claim', by: 'run 7' }))
+  t.match(await ask(path, line({ op: 'summary' })), [{ ok: true }], 'others do not wait')
+  t.strictSame(job.claims, [], 'one at a time')
+  reading.resolve()
+  t.match(await slow, [
+    { ok: true, commit },
+    { ok: true, job: 'build' },
+  ])
+})
+
 t.test('openJobSocket(): what is no request is said, and changes nothing', async t => {
   const { path, job } = await served(t)
   const bad = ['not json\n', '{"op":"widen"}\n', '{"op":"claim"}\n', '{"op":"claim","by":"a","more":1}\n', '[]\n', '\n']
