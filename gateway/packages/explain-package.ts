@@ -34,7 +34,7 @@ export async function explainPackage(
     ...(own === undefined ? [] : [`deny     ${own.rule}, unless it comes from its registry`]),
     ...(settings.minimumAgeDays === undefined
       ? []
-      : [`deny     when published less than ${settings.minimumAgeDays} days ago`]),
+      : [`deny     when published less than ${settings.minimumAgeDays} days ago${orUnknown(settings)}`]),
     ...(faults === undefined ? [] : [`unread   ${faults.files} advisory files: ${faults.first}`]),
   ]
   const verdict = mode === 'block' ? 'deny' : 'observe (audit carries it, block would deny)'
@@ -43,6 +43,10 @@ export async function explainPackage(
     text: [target, ...lines.map(line => `  ${line}`), `  = ${outcome}`].join('\n'),
     isAllowed: refusal === undefined,
   }
+}
+
+function orUnknown({ unknownAge }: PackageSettings): string {
+  return unknownAge === 'deny' ? ', or when nobody says when' : ''
 }
 
 function askedOf(target: string): Asked {

@@ -1,12 +1,13 @@
 import type { Objection, RequestLook, SeenFields, SeenRequest } from '../insight/insight.ts'
 import type { Alarm, FlowEvent } from '../record/event.ts'
+import { dateOfFile, publicationOf, type Publication } from './age.ts'
 import type { Asked, Digests, Release } from './asked.ts'
 import { BodyDigests, CollectedBody, type HoldingBudget, unpackIndex } from './body.ts'
 import { digestsOf, hexDigest } from './hex.ts'
 import { compare, type Facts, type Knowledge } from './knowledge.ts'
 import { purlOf } from './purl.ts'
 import { registries } from './recognise.ts'
-import type { Refusal } from './rules.ts'
+import type { PackageRules, Refusal } from './rules.ts'
 
 /** One request for a package, and what is known of it before it is answered. */
 export interface PackageRequest {
@@ -22,8 +23,10 @@ export interface PackageRequest {
   /** Of others, before the package itself is looked at. */
   readonly objection: Objection | undefined
   readonly facts: Facts | undefined
-  /** An age is asked for, and nobody knows it. */
-  readonly hasUnknownAge: boolean
+  /** In force when it was asked. */
+  readonly rules: PackageRules
+  /** When it was asked, Unix milliseconds. */
+  readonly now: number
   /** Facts of others for the same line. */
   readonly details: Readonly<Record<string, string>>
 }
@@ -37,6 +40,8 @@ export interface LookContext {
   readonly unread: (request: PackageRequest, cause: unknown) => void
 }
 
+/** Answers that give a file or a part of it, or say that the one that is there already is the right one. */
+const givesFile: ReadonlySet<number> = new Set([200, 206, 304])
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /** Follows one request for a package through its answer. */
@@ -50,6 +55,7 @@ export class PackageLook implements RequestLook {
   #collected: CollectedBody | undefined
   #digests: BodyDigests | undefined
   #came: Digests | undefined
+  #published: Publication | undefined
 
   constructor(request: PackageRequest, context: LookContext) {
     this.#request = request
@@ -57,6 +63,7 @@ export class PackageLook implements RequestLook {
     const { refusal, asked, facts, objection } = request
     this.objection = objection ?? (refusal && { reason: 'denied-by-rule', rule: refusal.rule })
     this.#promised = { ...facts?.digests, ...asked.digests }
+    this.#published = publicationOf(asked, facts, undefined)
     this.note = this.#details(asked)
   }
 
@@ -64,7 +71,8 @@ export class PackageLook implements RequestLook {
     const { seen, asked, registry, address, refusal } = this.#request
     const location = redirects.has(status) ? fields.get('location') : undefined
     if (location !== undefined) this.#context.knowledge.redirected(location, address, { registry, asked })
-    if (status !== 200) return undefined
+    const tooYoung = givesFile.has(status) ? this.#objectToAge(fields) : undefined
+    if (tooYoung !== undefined || status !== 200) return tooYoung
     if (refusal?.kind === 'dependency-confusion') {
       const note = `${refusal.note}; that host answered that it has such a package`
       this.#context.alarm(tellRefusal(asked, { ...refusal, note }), seen)
@@ -100,7 +108,20 @@ export class PackageLook implements RequestLook {
 
   ended(): Partial<FlowEvent> {
     this.#collected?.[Symbol.dispose]()
-    return this.#details(this.#request.asked)
+    return this.#details(this.#request.asked, true)
+  }
+
+  /** What no metadata has said the date of the file may say; nothing of its body has been passed on yet. */
+  #objectToAge(fields: SeenFields): Objection | undefined {
+    const { asked, facts, rules, now, refusal, seen } = this.#request
+    if (asked.kind !== 'artifact') return undefined
+    this.#published = publicationOf(asked, facts, dateOfFile(asked, seen.host, fields))
+    // In audit it has been told already why it is not wanted.
+    if (refusal !== undefined) return undefined
+    const found = rules.tooYoung(asked, this.#published, now) ?? rules.ofUnknownAge(asked, this.#published, now)
+    if (found === undefined) return undefined
+    this.#context.alarm(tellRefusal(asked, found), seen)
+    return { reason: 'denied-by-rule', rule: found.rule }
   }
 
   #body(): Buffer | undefined {
@@ -145,24 +166,34 @@ export class PackageLook implements RequestLook {
     return { reason: 'denied-by-rule', rule: `packages: digest of ${purl}` }
   }
 
-  /** Facts for the line; the same at the beginning and at the end but for what came in. */
-  #details(asked: Asked): Partial<FlowEvent> {
-    const { registry, isElsewhere, facts, hasUnknownAge, details } = this.#request
+  /** Facts for the line; the same at the beginning and at the end but for what came in and its age. */
+  #details(asked: Asked, isOver = false): Partial<FlowEvent> {
+    const { registry, isElsewhere, details } = this.#request
     const came = this.#came
     const isImage = asked.ecosystem === 'oci' && asked.version === undefined && came?.sha256 !== undefined
     const purl = isImage ? purlOf({ ...asked, version: `sha256:${came.sha256}` }) : purlOf(asked)
     const named = asked.kind === 'artifact' ? { purl } : { describes: purlOf(asked, true) }
-    const isFile = asked.kind === 'artifact'
-    const publishedAt = isFile ? facts?.publishedAt : undefined
     const all = {
       ...details,
       ...(purl === undefined ? {} : named),
       ...(isElsewhere ? { registry } : {}),
       ...(came === undefined ? {} : { ...came, promise: compare(this.#promised, came) }),
-      ...(publishedAt === undefined ? {} : { published: new Date(publishedAt).toISOString() }),
-      ...(isFile && hasUnknownAge ? { age: 'unknown' } : {}),
+      // The answer's head may still say when it was published.
+      ...(isOver && asked.kind === 'artifact' ? this.#age() : {}),
     }
     return Object.keys(all).length === 0 ? {} : { details: all }
+  }
+
+  #age(): Readonly<Record<string, string>> {
+    const { asked, rules, now } = this.#request
+    const known = this.#published
+    const isUnknown = rules.asksAgeOf(asked) && rules.ageOf(known, now) === 'unknown'
+    const time = known && new Date(known.time).toISOString()
+    return {
+      ...(time === undefined ? {} : { [known?.isBound === true ? 'publishedBefore' : 'published']: time }),
+      ...(known === undefined ? {} : { ageFrom: known.from }),
+      ...(isUnknown ? { age: 'unknown' } : {}),
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { InsightHost, InsightPart } from '../insight/part.ts'
 import { Advisories, loadAdvisories } from './advisories.ts'
+import { openLineage } from './open-lineage.ts'
 import { PackageRules, type PackageSettings, readDenyList, readDenyListSafely } from './rules.ts'
 import { PackageWatch } from './watch.ts'
 
@@ -10,14 +11,28 @@ import { PackageWatch } from './watch.ts'
  */
 export async function openPackages(host: InsightHost): Promise<InsightPart> {
   const rules = await RulesInForce.open(host)
+  // Where the job's processes are not shown, nobody is named whose lineage could be asked for.
+  const lineage = host.procRoot === undefined ? undefined : openLineage(() => host.alarm(lostEvents))
   const watch = new PackageWatch({
     rules: () => rules.current(),
     procRoot: host.procRoot,
+    lineage,
     alarm: alarm => host.alarm(alarm),
     now: () => Date.now(),
   })
-  return { insight: watch, [Symbol.asyncDispose]: () => rules.settled() }
+  return {
+    insight: watch,
+    async [Symbol.asyncDispose]() {
+      lineage?.[Symbol.dispose]()
+      await rules.settled()
+    },
+  }
 }
+
+const lostEvents = {
+  kind: 'unwatched',
+  note: 'so many processes started at once that the kernel left some out: an install script that has cut itself off before is not recognised by that any more',
+} as const
 
 /** The rules of the policy in force, compiled once for each policy. */
 class RulesInForce {

@@ -1,10 +1,10 @@
 import { GatewayError } from '../errors.ts'
 import type { InsightSettings } from '../policy/insight.ts'
 import type { AlarmKind } from '../record/event.ts'
+import { datesFiles, type Publication } from './age.ts'
 import { Advisories } from './advisories.ts'
 import type { Asked } from './asked.ts'
 import { type DeniedPackage, isDenied, readDenied } from './denied-package.ts'
-import type { Facts } from './knowledge.ts'
 import { isEcosystem, spellings } from './package-name.ts'
 
 export type PackageSettings = NonNullable<InsightSettings['packages']>
@@ -45,9 +45,10 @@ export class PackageRules {
     this.#advisories = advisories
   }
 
-  /** Undefined where the policy does not ask for an age. */
-  get minimumAgeDays(): number | undefined {
-    return this.#settings.minimumAgeDays
+  /** Must this be of some age? Your own packages need not be: who publishes them is who uses them. */
+  asksAgeOf(asked: Asked): boolean {
+    if (this.#settings.minimumAgeDays === undefined || asked.kind !== 'artifact') return false
+    return !this.#internal.some(one => one.matches(asked))
   }
 
   get deniesInstallScripts(): boolean {
@@ -77,21 +78,41 @@ export class PackageRules {
     return { kind: 'denied-package', rule: `packages.osv ${advisory.id}`, note }
   }
 
-  ageOf(facts: Facts | undefined, now: number): Age {
+  ageOf(known: Publication | undefined, now: number): Age {
     const { minimumAgeDays: days } = this.#settings
-    if (days === undefined) return 'unknown'
-    const since = now - days * dayMs
-    if (facts?.publishedAt !== undefined) return facts.publishedAt <= since ? 'old' : 'young'
-    return facts?.publishedBefore !== undefined && facts.publishedBefore <= since ? 'old' : 'unknown'
+    if (days === undefined || known === undefined) return 'unknown'
+    if (known.time <= now - days * dayMs) return 'old'
+    return known.isBound ? 'unknown' : 'young'
   }
 
-  tooYoung(facts: Facts | undefined, now: number): Refusal | undefined {
+  /** Why a version is refused for its age. */
+  tooYoung(asked: Asked, known: Publication | undefined, now: number): Refusal | undefined {
     const { minimumAgeDays: days } = this.#settings
-    if (days === undefined || facts?.publishedAt === undefined || this.ageOf(facts, now) !== 'young') return undefined
-    const published = new Date(facts.publishedAt).toISOString()
-    const note = `was published at ${published}, less than ${days} days ago: take an older version, or wait`
+    if (!this.asksAgeOf(asked) || known === undefined || this.ageOf(known, now) !== 'young') return undefined
+    const published = new Date(known.time).toISOString()
+    const note = `was published at ${published} (${saidBy[known.from]}), less than ${days} days ago: take an older version, or wait`
     return { kind: 'package-too-young', rule: `packages.minimumAgeDays ${days}`, note }
   }
+
+  /** Why a file is refused of which nobody said how old it is, where the policy wants that. */
+  ofUnknownAge(asked: Asked, known: Publication | undefined, now: number): Refusal | undefined {
+    const { minimumAgeDays: days, unknownAge } = this.#settings
+    if (unknownAge !== 'deny' || !this.asksAgeOf(asked) || !datesFiles(asked)) return undefined
+    if (this.ageOf(known, now) !== 'unknown') return undefined
+    const seen =
+      known === undefined
+        ? 'nothing was seen that says how old it is'
+        : `it was there at ${new Date(known.time).toISOString()} (${saidBy[known.from]}), but nothing was seen that says since when`
+    const note = `may be younger than ${days} days: ${seen}; let the package manager ask for the whole metadata (docs/packages.md), or take an older version`
+    return { kind: 'package-age-unknown', rule: 'packages.unknownAge', note }
+  }
+}
+
+const saidBy: Readonly<Record<Publication['from'], string>> = {
+  version: "by its registry's metadata",
+  commit: 'the time of its commit',
+  'last-change': "the last change of its package's metadata",
+  'last-modified': 'the date of its file',
 }
 
 /** Reads the `deny` lines of a policy. @throws GatewayError POLICY_INVALID with every line that cannot be read */

@@ -1,8 +1,10 @@
 import type { Insight, Objection, RequestLook, SeenConnection, SeenRequest } from '../insight/insight.ts'
 import type { Alarm, ProcessInfo } from '../record/event.ts'
+import { publicationOf } from './age.ts'
 import type { Asked } from './asked.ts'
 import { HoldingBudget } from './body.ts'
-import { type InstallScript, InstallScripts } from './install-scripts.ts'
+import type { InstallScript } from './install-script.ts'
+import { InstallScripts, type KnownLineage } from './install-scripts.ts'
 import { addressOf, Knowledge } from './knowledge.ts'
 import { type LookContext, PackageLook, type PackageRequest, tellRefusal } from './look.ts'
 import { packageId } from './package-name.ts'
@@ -16,6 +18,7 @@ export interface WatchOptions {
   /** In force; undefined when the policy does not ask to look. Read at each request. */
   readonly rules: () => PackageRules | undefined
   readonly procRoot: string | undefined
+  readonly lineage?: KnownLineage | undefined
   readonly alarm: (alarm: Alarm) => void
   /** Unix milliseconds. */
   readonly now: () => number
@@ -48,7 +51,7 @@ export class PackageWatch implements Insight {
 
   constructor(options: WatchOptions) {
     this.#options = options
-    this.#scripts = new InstallScripts(options.procRoot)
+    this.#scripts = new InstallScripts(options.procRoot, options.lineage)
     this.#context = {
       knowledge: this.#knowledge,
       budget: new HoldingBudget(),
@@ -106,10 +109,9 @@ export class PackageWatch implements Insight {
         ? undefined
         : (rules.confusion(asked, hosts) ??
           rules.denied(asked) ??
-          (asked.kind === 'artifact' ? rules.tooYoung(facts, now) : undefined))
+          rules.tooYoung(asked, publicationOf(asked, facts, undefined), now))
     if (refusal !== undefined) this.#alarm(tellRefusal(asked, refusal), seen)
-    const hasUnknownAge = rules.minimumAgeDays !== undefined && rules.ageOf(facts, now) === 'unknown'
-    return { ...found, seen, refusal, facts, hasUnknownAge }
+    return { ...found, seen, refusal, facts, rules, now }
   }
 
   #isItsRegistry(

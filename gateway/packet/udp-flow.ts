@@ -1,16 +1,16 @@
-import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
+import type { Socket } from 'node:dgram'
 import { GatewayError } from '../errors.ts'
 import { policyChanged } from '../jobs/flow-cuts.ts'
 import type { Job } from '../jobs/job.ts'
 import { type Address, familyOf } from '../net/address.ts'
 import { objected } from '../insight/objected.ts'
+import { watchStream, type WatchedStream } from '../insight/watched-stream.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, Host } from '../policy/decision.ts'
-import type { OpenFlow } from '../record/event.ts'
+import type { OpenFlow, ProcessInfo } from '../record/event.ts'
 import { type Candidate, chooseCandidates } from '../upstream/candidates.ts'
 import type { Denied, DialTarget, Resolver } from '../upstream/outside.ts'
-import { transparentUdpSocket } from './sockets.ts'
+import { dialUdp, speakAs } from './udp-ends.ts'
 import type { Datagram } from './udp-listener.ts'
 
 /** What may wait while a flow is decided, resolved and dialled, or in a socket that is slow to send. */
@@ -64,7 +64,9 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
     reason: decision.reason,
     ...(decision.rule === null ? {} : { rule: decision.rule }),
   })
-  const flow = new Flow(record, job.names.hold(destination.address), ended)
+  const flow = new Flow(record, job.names.hold(destination.address), ended, process =>
+    watchStream(job, { ...seen, process }),
+  )
   flow.identified = flow.identify(job, first)
   if (decision.verdict !== 'deny') flow.opened = flow.open(context, host, first)
   flow.take(first.data)
@@ -94,14 +96,23 @@ class Flow implements Disposable {
   readonly #record: OpenFlow
   readonly #hold: Disposable
   readonly #ended: () => void
+  readonly #watch: (process: ProcessInfo | undefined) => WatchedStream | undefined
   readonly #stop = new AbortController()
+  #process: ProcessInfo | undefined
+  #watched: WatchedStream | undefined
   #waiting: Buffer[] = []
   #sockets: readonly Socket[] = []
   #upstream: Socket | undefined
   #address: Address | undefined
   #isDisposed = false
 
-  constructor(record: OpenFlow, hold: Disposable, ended: () => void) {
+  constructor(
+    record: OpenFlow,
+    hold: Disposable,
+    ended: () => void,
+    watch: (process: ProcessInfo | undefined) => WatchedStream | undefined,
+  ) {
+    this.#watch = watch
     this.#record = record
     this.#hold = hold
     this.#ended = ended
@@ -110,13 +121,20 @@ class Flow implements Disposable {
   take(data: Buffer): void {
     this.lastActive = performance.now()
     this.#record.sent += data.length
-    if (this.#upstream !== undefined) relay(this.#upstream, data)
+    if (this.#upstream !== undefined) this.#send(this.#upstream, data)
     else if (this.#waiting.length < limits.waitingDatagrams) this.#waiting.push(data)
   }
 
   async identify(job: Job, { source, destination }: Datagram): Promise<void> {
     const process = await job.attribute({ transport: 'udp', source, destination })
+    this.#process = process
     if (process !== undefined) this.#record.note({ process })
+  }
+
+  #send(upstream: Socket, data: Buffer): void {
+    if (this.#watched === undefined || this.#watched.take(data)) return relay(upstream, data)
+    this[Symbol.dispose]()
+    this.#ended()
   }
 
   async open({ job, resolver }: UdpContext, host: Host, first: Datagram): Promise<void> {
@@ -141,8 +159,9 @@ class Flow implements Disposable {
       })
       // A client that has its answer may be gone at once: who it is has to be known before.
       await this.identified
+      this.#watched = this.#watch(this.#process)
       this.#upstream = upstream
-      for (const data of this.#waiting.splice(0)) relay(upstream, data)
+      for (const data of this.#waiting.splice(0)) if (!this.#isDisposed) this.#send(upstream, data)
     } catch (cause) {
       this.#fail(signal.aborted ? signal.reason : cause)
     }
@@ -201,46 +220,10 @@ class Flow implements Disposable {
     this.#waiting = []
     for (const socket of this.#sockets) socket.close()
     this.#hold[Symbol.dispose]()
+    const said = this.#watched?.end()
+    if (said !== undefined) this.#record.note(said)
     this.#record[Symbol.dispose]()
   }
-}
-
-async function dialUdp(
-  candidates: readonly Candidate[],
-  { destination }: Datagram,
-  signal: AbortSignal,
-): Promise<{ readonly socket: Socket; readonly candidate: Candidate }> {
-  let last: unknown
-  for (const candidate of candidates) {
-    const socket = createSocket(familyOf(candidate.address) === 4 ? 'udp4' : 'udp6')
-    try {
-      await connect(socket, destination.port, candidate.address, signal)
-      return { socket, candidate }
-    } catch (cause) {
-      socket.close()
-      if (signal.aborted) throw cause
-      last = cause
-    }
-  }
-  throw new GatewayError('UPSTREAM_UNREACHABLE', 'no address of the destination can be reached by UDP', { cause: last })
-}
-
-/** A socket bound to the address the job meant, connected to the job: the kernel gives it the rest of the flow (TPROXY). */
-async function speakAs({ source, destination }: Datagram, signal: AbortSignal): Promise<Socket> {
-  const socket = createSocket('udp4')
-  try {
-    socket.bind({ fd: transparentUdpSocket(destination.address, destination.port).fd })
-    await connect(socket, source.port, source.address, signal)
-    return socket
-  } catch (cause) {
-    socket.close()
-    throw cause
-  }
-}
-
-async function connect(socket: Socket, port: number, address: string, signal: AbortSignal): Promise<void> {
-  socket.connect(port, address)
-  await once(socket, 'connect', { signal })
 }
 
 /** UDP may lose datagrams, and a queue that grows without end may not be. */

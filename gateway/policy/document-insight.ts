@@ -38,16 +38,23 @@ function readPackages(source: SourceFile, entry: Entry): NonNullable<InsightSett
   let deny: readonly string[] = []
   let osv: readonly string[] = []
   let minimumAgeDays: number | undefined
+  let unknownAge: 'report' | 'deny' | undefined
   let installScripts: 'report' | 'deny' = 'report'
-  for (const setting of settings(source, entry, ['internal', 'deny', 'osv', 'minimumAgeDays', 'installScripts'])) {
+  const keys = ['internal', 'deny', 'osv', 'minimumAgeDays', 'unknownAge', 'installScripts']
+  for (const setting of settings(source, entry, keys)) {
     if (setting.key === 'internal') internal = source.items(setting).flatMap(item => readInternal(source, item))
     else if (setting.key === 'deny')
       deny = texts(source, setting, 'a package', 'write a package URL such as pkg:npm/name@<2.0.1', packageUrl)
     else if (setting.key === 'osv') osv = readPaths(source, setting)
     else if (setting.key === 'minimumAgeDays') minimumAgeDays = days(source, setting)
+    else if (setting.key === 'unknownAge') unknownAge = source.word(setting, ['report', 'deny'])
     else installScripts = source.word(setting, ['report', 'deny']) ?? installScripts
   }
-  return { internal, deny, osv, ...(minimumAgeDays === undefined ? {} : { minimumAgeDays }), installScripts }
+  const age = {
+    ...(minimumAgeDays === undefined ? {} : { minimumAgeDays }),
+    ...(unknownAge === undefined ? {} : { unknownAge }),
+  }
+  return { internal, deny, osv, ...age, installScripts }
 }
 
 const internalForm = 'write { scope: "@acme/*", from: npm.acme.example }'

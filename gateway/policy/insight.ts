@@ -23,6 +23,8 @@ export interface InsightSettings {
     /** Absolute paths of OSV files or folders of them. */
     readonly osv: readonly string[]
     readonly minimumAgeDays?: number
+    /** Files of which nobody says how old they are, where `minimumAgeDays` asks; absent: `report`. */
+    readonly unknownAge?: 'report' | 'deny'
     /** Requests of install scripts to anything but the registry. */
     readonly installScripts: 'report' | 'deny'
   }

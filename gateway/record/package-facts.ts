@@ -18,10 +18,12 @@ export const packageFacts = {
     .enum(['kept', 'broken', 'none'])
     .describe("is it what the registry's metadata says? `none`: it was not seen to say anything")
     .exactOptional(),
-  published: z.iso.datetime({ precision: 3 }).describe("by the registry's metadata").exactOptional(),
-  age: z
-    .literal('unknown')
-    .describe('the policy asks for an age, and no metadata was seen that says it')
+  published: z.iso.datetime({ precision: 3 }).describe('the time of its version').exactOptional(),
+  publishedBefore: z.iso.datetime({ precision: 3 }).describe('it was there by then; not since when').exactOptional(),
+  ageFrom: z
+    .enum(['version', 'commit', 'last-change', 'last-modified'])
+    .describe("who says so: the registry of this version, its commit, the package's metadata, the date of its file")
     .exactOptional(),
+  age: z.literal('unknown').describe('the policy asks for an age, and nothing was seen that says it').exactOptional(),
   script: z.string().max(512).describe('the package whose install script asks, as it says itself').exactOptional(),
 }

@@ -33,13 +33,14 @@ export class PackageTable {
   }
 }
 
+const texts = ['sha256', 'sha512', 'sha1', 'published', 'publishedBefore', 'ageFrom'] as const
+
 function rowOf(event: FlowEvent, purl: string, registry: string, verdict: PackageRow['verdict']): Mutable<PackageRow> {
   const { details = {}, process, startedAt, rule } = event
-  const { sha256, sha512, sha1, promise, published, age } = details
-  const text = { sha256: textOf(sha256), sha512: textOf(sha512), sha1: textOf(sha1), published: textOf(published) }
+  const { promise, age } = details
   const row: Mutable<PackageRow> = { purl, registry, verdict, count: 0, firstAt: new Date(startedAt).toISOString() }
-  for (const name of ['sha256', 'sha512', 'sha1', 'published'] as const) {
-    const value = text[name]
+  for (const name of texts) {
+    const value = textOf(details[name])
     if (value !== undefined) row[name] = value
   }
   if (promise === 'kept' || promise === 'broken' || promise === 'none') row.promise = promise

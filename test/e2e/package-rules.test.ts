@@ -79,7 +79,7 @@ const wanted = {
   scripted: { package: 'lab-scripted', kind: 'install-script', rule: 'packages.installScripts npm lab-scripted@1.0.0' },
 } as const
 
-await t.test('packages that the policy does not want', { skip: whyNoLab(['origins']) }, async t => {
+await t.test('I1, I2, I3, I4: packages that the policy does not want', { skip: whyNoLab(['origins']) }, async t => {
   await using lab = await openLab({ services: ['origins'] })
   await lab.serve(registry)
   await lab.origins.script(registry, '*', npmRegistry(registry, packages))
@@ -130,7 +130,9 @@ await t.test('packages that the policy does not want', { skip: whyNoLab(['origin
         // npm itself finds the forged one, and does not care what a script is refused.
         if (step !== 'forged' && step !== 'scripted') t.equal(run.step(step).exitCode === 0, mode === 'audit', step)
       }
-      const archives = await lab.origins.requests(({ path }) => path.endsWith('.tgz'))
+      // Npm before 11 hears of no age: there only the file itself says that it is young.
+      const isByName = (path: string): boolean => mode === 'audit' || !path.includes('lab-young')
+      const archives = await lab.origins.requests(({ path }) => path.endsWith('.tgz') && isByName(path))
       t.same(
         [...new Set(archives.map(({ path }) => path.split('/').at(-1)))].toSorted(byText),
         mode === 'block'

@@ -27,7 +27,7 @@ export const maven: Registry = {
 
 function fileOf(segments: readonly string[]): Asked | undefined {
   const [file = '', version = '', artifact = '', ...group] = segments.toReversed()
-  if (group.length === 0 || !/\d/.test(version)) return undefined
+  if (group.length === 0 || version === '' || artifact === '') return undefined
   // The file of a snapshot has a time stamp in place of the word.
   const stem = version.endsWith('-SNAPSHOT')
     ? `${artifact}-${version.slice(0, -'SNAPSHOT'.length)}`

@@ -52,7 +52,7 @@ function metadataOf({ job, endedAt, gateway, mode, policy, log, omitted }: Summa
 }
 
 function componentOf(row: PackageRow): Models.Component {
-  const { purl, registry, verdict, rule, promise, published, age, process, firstAt } = row
+  const { purl, registry, verdict, rule, promise, published, publishedBefore, ageFrom, age, process, firstAt } = row
   const { type, namespace, name, version } = nameOf(purl)
   const hashes = new Models.HashDictionary()
   if (row.sha1 !== undefined) hashes.set(Enums.HashAlgorithm['SHA-1'], row.sha1)
@@ -68,6 +68,8 @@ function componentOf(row: PackageRow): Models.Component {
       'tidegate:registry': registry,
       'tidegate:promise': promise,
       'tidegate:published': published,
+      'tidegate:published-before': publishedBefore,
+      'tidegate:age-from': ageFrom,
       'tidegate:age': age,
       'tidegate:first': firstAt,
       'tidegate:process': process,

@@ -49,7 +49,8 @@ function networkOf(
 
 /** A ResourceDescriptor of in-toto. */
 function resourceOf(row: PackageRow): object {
-  const { purl, registry, verdict, promise, published, age, firstAt, process, sha1, sha256, sha512 } = row
-  const known = { registry, verdict, promise, published, age, firstAt, process }
+  const { purl, registry, verdict, promise, firstAt, process, sha1, sha256, sha512 } = row
+  const { published, publishedBefore, ageFrom, age } = row
+  const known = { registry, verdict, promise, published, publishedBefore, ageFrom, age, firstAt, process }
   return { name: purl, uri: purl, digest: { sha1, sha256, sha512 }, annotations: known }
 }

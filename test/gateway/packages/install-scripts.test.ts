@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
+import { type InstallScript, readProcessAt } from '../../../gateway/packages/install-script.ts'
 import { InstallScripts } from '../../../gateway/packages/install-scripts.ts'
 import type { ProcessInfo } from '../../../gateway/record/event.ts'
 
@@ -66,6 +67,22 @@ const cases: readonly [what: string, processes: Readonly<Record<number, Shown>>,
     { 9: { parent: 1, environment: { _PYPROJECT_HOOKS_BUILD_BACKEND: 'x' } } },
     { ecosystem: 'pypi' },
   ],
+  [
+    'what a build script of Cargo has left behind',
+    {
+      9: {
+        parent: 1,
+        command: ['curl', 'https://x.test'],
+        environment: { CARGO_PKG_NAME: 'a', NUM_JOBS: '2', OPT_LEVEL: '0', OUT_DIR: '/w/target/debug/build/a-1/out' },
+      },
+    },
+    { ecosystem: 'cargo', of: 'a' },
+  ],
+  [
+    'a test of a crate with a build script',
+    { 9: { parent: 1, environment: { CARGO_PKG_NAME: 'a', OUT_DIR: '/w/target/debug/build/a-1/out' } } },
+    undefined,
+  ],
   ['pip itself', { 9: { parent: 1, command: ['python3', '-m', 'pip', 'install', 'x'] } }, undefined],
   [
     'an extension of a gem',
@@ -106,6 +123,40 @@ t.test('above(): without a procfs, by what is known of the process', async t => 
   t.match(scripts.above(process(9, { parents: ['/bin/sh', crate] })), { ecosystem: 'cargo', of: 'openssl-sys' })
   t.equal(scripts.above(process(9)), undefined)
   t.equal(scripts.above(undefined), undefined)
+})
+
+t.test('above(): what nothing tells any more, its lineage does', async t => {
+  const dir = procfs(t.testdir(), { 9: { parent: 1 }, 8: { parent: 1, environment: postinstall } })
+  const asked: number[] = []
+  const scriptOf = (pid: number): InstallScript => {
+    asked.push(pid)
+    return { ecosystem: 'npm', of: undefined }
+  }
+  const scripts = new InstallScripts(dir, { scriptOf })
+  t.same(scripts.above(process(9)), { ecosystem: 'npm', of: undefined })
+  t.match(scripts.above(process(8)), { of: 'evil@1.0.0' })
+  t.same(asked, [9])
+})
+
+t.test('readProcessAt(): who installs', async t => {
+  const commands: readonly [string, readonly string[], 'npm' | undefined][] = [
+    ['npm', ['node', '/usr/bin/npm', 'ci'], 'npm'],
+    ['npm with options', ['/opt/node', '--no-warnings', '/x/npm-cli.js', '--silent', 'install', 'x'], 'npm'],
+    ['npm by its title', ['npm install x'], 'npm'],
+    ['pnpm', ['node', '/x/pnpm.cjs', 'i'], 'npm'],
+    ['yarn of a project', ['node', '.yarn/releases/yarn-4.1.0.cjs', 'add', 'x'], 'npm'],
+    ['npm run install', ['node', '/usr/bin/npm', 'run', 'install'], undefined],
+    ['npm test', ['npm test'], undefined],
+    ['a shell that starts npm', ['sh', '-c', 'npm install x'], undefined],
+    ['another script of node', ['node', 'install.js', 'install'], undefined],
+    ['git', ['git', 'clone', 'https://x.test/npm', 'install'], undefined],
+  ]
+  for (const [what, command, installs] of commands) {
+    const dir = procfs(t.testdir(), { 9: { parent: 1, command } })
+    t.same(readProcessAt(`${dir}/9`), { script: undefined, installs }, what)
+    rmSync(`${dir}/9`, { recursive: true })
+  }
+  t.equal(readProcessAt(`${t.testdir()}/9`), undefined)
 })
 
 t.test('above(): a process is looked at once', async t => {

@@ -48,6 +48,12 @@ const cases: readonly [path: string, sent: Readonly<Record<string, string>>, kin
       'artifact',
       'pkg:maven/com.acme/core@1.2.3?classifier=sources',
     ],
+    [
+      '/maven2/com/acme/bom/Oak.RELEASE/bom-Oak.RELEASE.pom',
+      {},
+      'artifact',
+      'pkg:maven/com.acme/bom@Oak.RELEASE?type=pom',
+    ],
     ['/maven2/com/acme/core/1.2.3/core-1.2.3.pom', {}, 'artifact', 'pkg:maven/com.acme/core@1.2.3?type=pom'],
     ['/maven2/com/acme/core/1.2.3/core-1.2.3.jar.sha1', {}, 'metadata', 'pkg:maven/com.acme/core@1.2.3'],
     [

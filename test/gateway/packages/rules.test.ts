@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Advisories } from '../../../gateway/packages/advisories.ts'
+import type { Publication } from '../../../gateway/packages/age.ts'
 import type { Asked } from '../../../gateway/packages/asked.ts'
 import {
   type PackageSettings,
@@ -98,26 +99,49 @@ for (const [scope, what, hosts, isConfused] of confused)
     t.equal(refusal !== undefined, isConfused)
   })
 
-t.test('ageOf(): known by its time, old enough by the time of the list, else unknown', async t => {
-  const now = Date.parse('2026-03-10T00:00:00Z')
-  const at = (time: string): number => Date.parse(`${time}T00:00:00Z`)
-  const facts = { digests: {}, version: undefined, publishedAt: undefined, publishedBefore: undefined, came: undefined }
+const day = (time: string): number => Date.parse(`${time}T00:00:00Z`)
+const version: Asked = { kind: 'artifact', ecosystem: 'npm', namespace: '@acme', name: 'ui', version: '1.0.0' }
+const exact = (time: string): Publication => ({ time: day(time), isBound: false, from: 'version' })
+const bound = (time: string): Publication => ({ time: day(time), isBound: true, from: 'last-modified' })
+
+t.test('ageOf(): known by its time, old enough by the time by which it was there, else unknown', async t => {
+  const now = day('2026-03-10')
   const week = rules({ minimumAgeDays: 7 })
   t.equal(week.ageOf(undefined, now), 'unknown')
-  t.equal(week.ageOf({ ...facts, publishedAt: at('2026-03-03') }, now), 'old')
-  t.equal(week.ageOf({ ...facts, publishedAt: at('2026-03-04') }, now), 'young')
-  t.equal(week.ageOf({ ...facts, publishedBefore: at('2026-03-01') }, now), 'old')
-  t.equal(week.ageOf({ ...facts, publishedBefore: at('2026-03-09') }, now), 'unknown')
-  t.match(week.tooYoung({ ...facts, publishedAt: at('2026-03-04') }, now), {
+  t.equal(week.ageOf(exact('2026-03-03'), now), 'old')
+  t.equal(week.ageOf(exact('2026-03-04'), now), 'young')
+  t.equal(week.ageOf(bound('2026-03-01'), now), 'old')
+  t.equal(week.ageOf(bound('2026-03-09'), now), 'unknown')
+  t.equal(rules({}).ageOf(exact('2026-03-10'), now), 'unknown')
+})
+
+t.test('tooYoung(): what is known to be young, and no package of your own', async t => {
+  const now = day('2026-03-10')
+  const week = rules({ minimumAgeDays: 7 })
+  t.match(week.tooYoung(version, exact('2026-03-04'), now), {
     kind: 'package-too-young',
     rule: 'packages.minimumAgeDays 7',
+    note: '2026-03-04T00:00:00.000Z',
   })
-  t.equal(
-    week.tooYoung({ ...facts, publishedBefore: at('2026-03-09') }, now),
-    undefined,
-    'what is unknown is not refused',
-  )
-  t.equal(rules({}).tooYoung({ ...facts, publishedAt: now }, now), undefined)
+  t.equal(week.tooYoung(version, bound('2026-03-09'), now), undefined, 'what is unknown is not refused')
+  t.equal(week.tooYoung({ ...version, kind: 'metadata' }, exact('2026-03-09'), now), undefined)
+  t.equal(rules({}).tooYoung(version, exact('2026-03-10'), now), undefined)
+  const own = rules({ minimumAgeDays: 7, internal: [{ scope: '@acme/*', from: 'npm.acme.example' }] })
+  t.equal(own.tooYoung(version, exact('2026-03-10'), now), undefined)
+  t.ok(own.tooYoung({ ...version, namespace: '@other' }, exact('2026-03-10'), now))
+})
+
+t.test('ofUnknownAge(): only where the policy wants it, and of kinds that can say it', async t => {
+  const now = day('2026-03-10')
+  const strict = rules({ minimumAgeDays: 7, unknownAge: 'deny' })
+  t.match(strict.ofUnknownAge(version, undefined, now), { kind: 'package-age-unknown', rule: 'packages.unknownAge' })
+  t.match(strict.ofUnknownAge(version, bound('2026-03-09'), now), { note: '2026-03-09T00:00:00.000Z' })
+  for (const known of [exact('2026-03-09'), exact('2026-03-01'), bound('2026-03-01')])
+    t.equal(strict.ofUnknownAge(version, known, now), undefined)
+  for (const ecosystem of ['oci', 'deb', 'apk', 'golang'] as const)
+    t.equal(strict.ofUnknownAge({ ...version, ecosystem }, undefined, now), undefined, ecosystem)
+  t.equal(rules({ minimumAgeDays: 7 }).ofUnknownAge(version, undefined, now), undefined)
+  t.equal(rules({ unknownAge: 'deny' }).ofUnknownAge(version, undefined, now), undefined)
 })
 
 function osv(ecosystem: string, name: string, affected: object): string {

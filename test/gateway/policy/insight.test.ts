@@ -27,6 +27,7 @@ packages:
   deny: ["pkg:npm/evil", "pkg:pypi/odd@<2.0.1"]
   osv: [/etc/tidegate/osv]
   minimumAgeDays: 7
+  unknownAge: deny
   installScripts: deny
 tokens: { pin: true }
 canaries: true
@@ -41,6 +42,7 @@ t.test('parsePolicy(): reads every key of what is looked at', async t => {
       deny: ['pkg:npm/evil', 'pkg:pypi/odd@<2.0.1'],
       osv: ['/etc/tidegate/osv'],
       minimumAgeDays: 7,
+      unknownAge: 'deny',
       installScripts: 'deny',
     },
     tokens: { pin: true },
@@ -103,6 +105,7 @@ const cases: readonly (readonly [sentence: string, keys: string, faults: readonl
   ],
   ['an OSV path that is not absolute', 'packages: { osv: [advisories] }', ['WRONG_VALUE 4:19']],
   ['an age that is none', 'packages: { minimumAgeDays: 0 }\n', ['WRONG_VALUE 4:29']],
+  ['an unknown age that is guessed', 'packages: { unknownAge: allow }\n', ['WRONG_VALUE 4:25']],
   ['an age that is no whole number', 'packages: { minimumAgeDays: 1.5 }\n', ['WRONG_VALUE 4:29']],
   ['a workspace that is nothing', 'integrity:\n  workspace:\n', ['WRONG_VALUE 5:13']],
   ['an internal package that is no mapping', 'packages: { internal: ["@acme/*"] }', ['WRONG_VALUE 4:24']],

@@ -78,6 +78,19 @@ const flows: readonly [string, string, Destination, string][] = [
     'allow',
   ],
   ['its token', 'docker-hub', request('GET https://auth.docker.io/token'), 'allow'],
+  ['its layers', 'docker-hub', request('GET https://production.cloudfront.docker.com/registry-v2/x'), 'allow'],
+  [
+    'A2: an upload to where layers are',
+    'docker-hub',
+    request('PUT https://production.cloudfront.docker.com/x'),
+    'deny',
+  ],
+  [
+    'the bucket that Docker’s list names no more',
+    'docker-hub',
+    name('docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com'),
+    'deny',
+  ],
   [
     'A2: a push of an image',
     'docker-hub',
