@@ -17,9 +17,8 @@ export async function openCanaries(host: InsightHost): Promise<InsightPart> {
   const home = host.environment['HOME']
   using opening = new DisposableStack()
   if (home?.startsWith('/') === true) opening.use(openGarden(home, files, { onWarning: host.onWarning }))
-  const watch = new CanaryWatch(canaries, new Sighted(host), request => {
-    const { method, host: to, port, flow, process } = request
-    const note = `The body of a ${method} to ${to} grows so much when it is unpacked that not all of it was looked through for canaries.`
+  const watch = new CanaryWatch(canaries, new Sighted(host), ({ what, host: to, port, flow, process }) => {
+    const note = `What was sent in ${what} to ${to} grows so much when it is unpacked that not all of it was looked through for canaries.`
     host.alarm({ kind: 'unwatched', note, host: to, port, flow, process })
   })
   const owned = opening.move()

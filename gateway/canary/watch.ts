@@ -1,4 +1,12 @@
-import type { Insight, Objection, RequestLook, SeenQuestion, SeenRequest } from '../insight/insight.ts'
+import type {
+  Insight,
+  Objection,
+  RequestLook,
+  SeenQuestion,
+  SeenRequest,
+  SeenStream,
+  StreamLook,
+} from '../insight/insight.ts'
 import { BodyScan, type Sighting } from './body-scan.ts'
 import { patternsOf, patternsOfNames } from './encodings.ts'
 import { Matcher, StreamMatcher } from './matcher.ts'
@@ -7,8 +15,10 @@ import type { Sighted } from './sighted.ts'
 import type { Canary } from './values.ts'
 import { WebSocketScan } from './websocket-scan.ts'
 
-/** Told of a body that was not wholly unpacked. */
-export type OnCapped = (request: SeenRequest) => void
+/** Told of a body or stream that was not wholly unpacked. */
+export type OnCapped = (
+  what: { readonly what: string } & Pick<SeenRequest, 'host' | 'port' | 'flow' | 'process'>,
+) => void
 
 /** Looks for canaries in all that a job sends where the gateway can read it, and in what its command prints. */
 export class CanaryWatch implements Insight {
@@ -39,6 +49,25 @@ export class CanaryWatch implements Insight {
   request(request: SeenRequest): RequestLook {
     const objection = this.#lookAtHead(request)
     return new Exchange(request, this.#matcher, objection, { tell: this.#teller(request), onCapped: this.#onCapped })
+  }
+
+  stream(connection: SeenStream): StreamLook {
+    const { transport, host, port, flow, process } = connection
+    const what = transport === 'tcp' ? 'a TCP connection' : 'a UDP flow'
+    let objection: Objection | undefined
+    const scan = new BodyScan(this.#matcher, '', sighting => {
+      const said = this.#sighted.tell(sighting, { where: `in ${what} to ${host}`, host, port, flow, process })
+      objection ??= said
+    })
+    return {
+      sending(part) {
+        scan.push(part)
+        return objection
+      },
+      ended: () => {
+        if (scan.isCapped) this.#onCapped({ what, host, port, flow, process })
+      },
+    }
   }
 
   /** Takes what the command prints, by the name of the stream. */
@@ -90,6 +119,7 @@ class Exchange implements RequestLook {
   /** Fields are shown only while the request is. */
   readonly #coding: string
   #body: BodyScan | WebSocketScan | undefined
+  #beside: StreamMatcher | undefined
   #found: Objection | undefined
 
   constructor(
@@ -112,6 +142,15 @@ class Exchange implements RequestLook {
     return this.#found
   }
 
+  beside(part: Buffer): Objection | undefined {
+    this.#beside ??= new StreamMatcher(this.#matcher, ({ canary, encoding }) => {
+      const objection = this.#tell({ canary, encoding, packed: false }, 'trailers or chunk extensions')
+      this.#found ??= objection
+    })
+    this.#beside.push(part)
+    return this.#found
+  }
+
   #begin(): BodyScan | WebSocketScan {
     const { scheme } = this.#request
     const isWebSocket = scheme === 'ws' || scheme === 'wss'
@@ -125,7 +164,9 @@ class Exchange implements RequestLook {
   /** Whatever of the body could only be unpacked as a whole is too late to be stopped, and told all the same. */
   ended(): undefined {
     this.#body?.end()
-    if (this.#body?.isCapped === true) this.#onCapped(this.#request)
+    if (this.#body?.isCapped !== true) return
+    const { method, host, port, flow, process } = this.#request
+    this.#onCapped({ what: `the body of a ${method}`, host, port, flow, process })
   }
 }
 

@@ -1,5 +1,6 @@
 import { GatewayError, type ErrorCode } from '../errors.ts'
 import { overLimit, policyChanged } from '../jobs/flow-cuts.ts'
+import { watchStream } from '../insight/watched-stream.ts'
 import { decide } from '../policy/decide.ts'
 import type { Decision, DenyReason } from '../policy/decision.ts'
 import type { OpenFlow } from '../record/event.ts'
@@ -37,11 +38,15 @@ export async function carry(connection: Connection, how: Carried, door: Door): P
   if (how.error !== undefined) flow.note({ error: how.error })
   const { job, host, port, signal } = connection
   const watched = new Watched(connection, how, door)
+  const seen = { transport: 'tcp', host, port, flow: connection.flow, process: await connection.process } as const
+  // In TLS there is nothing that anybody could read.
+  const stream = how.protocol === 'tls' ? undefined : watchStream(job, seen)
+  const mayPass = stream && ((part: Buffer): boolean => stream.take(part) || watched.end())
   using _looking = job.onPolicyChange(() => watched.look())
   try {
     // The policy may have changed since the decision; and again before the origin is there.
     const { policy } = job
-    if (watched.look()) return
+    if (watched.look() || (how.unread.length > 0 && mayPass?.(how.unread) === false)) return
     const dialled = await door.dial({ host, port, policy }, signal)
     if ('verdict' in dialled) {
       flow.note(verdictFacts(dialled))
@@ -54,14 +59,16 @@ export async function carry(connection: Connection, how: Carried, door: Door): P
     if (dialled.observed !== undefined) flow.note({ verdict: 'observe', reason: dialled.observed })
     const { unread } = how
     const { ending, limits } = door
-    const ends = { client: connection.socket, origin: dialled.socket, unread, idleMs: limits.idleMs, ending }
+    const ends = { client: connection.socket, origin: dialled.socket, unread, idleMs: limits.idleMs, ending, mayPass }
     const fault = await splice(ends, flow)
     if (fault !== undefined) flow.note({ error: fault })
   } catch (cause) {
     noteFault(flow, cause, connection.signal)
     connection.socket.resetAndDestroy()
   } finally {
-    if (watched.denied !== undefined) flow.note(policyChanged(watched.denied))
+    const said = stream?.end()
+    if (watched.denied !== undefined && said?.verdict !== 'deny') flow.note(policyChanged(watched.denied))
+    if (said !== undefined) flow.note(said)
   }
 }
 
@@ -95,10 +102,14 @@ class Watched {
     const { opening, error } = this.#how
     const unread = { opening, isFallback: error !== undefined, address: this.dialled?.address }
     this.denied = whyCut(this.#connection, unread, this.#door)
-    if (this.denied === undefined) return false
-    socket.resetAndDestroy()
+    return this.denied !== undefined && !this.end()
+  }
+
+  /** Ends both sides, so that neither takes what it has for all there is; false, since nothing more may pass. */
+  end(): false {
+    this.#connection.socket.resetAndDestroy()
     this.dialled?.socket.resetAndDestroy()
-    return true
+    return false
   }
 }
 

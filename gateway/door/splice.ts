@@ -13,6 +13,8 @@ export interface Ends {
   readonly idleMs: number
   /** Aborted when the job has ended. */
   readonly ending: AbortSignal
+  /** Shown what the client says; false when it must not be sent. */
+  readonly mayPass?: ((part: Buffer) => boolean) | undefined
 }
 
 /**
@@ -41,15 +43,17 @@ export async function splice(ends: Ends, flow: OpenFlow): Promise<ErrorCode | un
   ends.ending.addEventListener('abort', end, { once: true })
   if (ends.ending.aborted) end()
 
+  const { mayPass } = ends
   if (ends.unread.length > 0) {
     flow.sent += ends.unread.length
     origin.write(ends.unread)
   }
   const closed = Promise.all([closeOf(client), closeOf(origin)])
-  copy(client, origin, count => {
+  const sent = (count: number): void => {
     flow.sent += count
     idle.refresh()
-  })
+  }
+  copy(client, origin, sent, mayPass)
   copy(origin, client, count => {
     flow.received += count
     idle.refresh()
@@ -60,8 +64,9 @@ export async function splice(ends: Ends, flow: OpenFlow): Promise<ErrorCode | un
   return fault
 }
 
-function copy(from: Socket, to: Socket, onBytes: (count: number) => void): void {
+function copy(from: Socket, to: Socket, onBytes: (count: number) => void, mayPass?: (part: Buffer) => boolean): void {
   from.on('data', (chunk: Buffer) => {
+    if (mayPass !== undefined && !mayPass(chunk)) return
     onBytes(chunk.length)
     spent(chunk.length)
     if (!to.write(chunk)) from.pause()

@@ -47,6 +47,8 @@ export class ChunkScanner {
   payload = 0
   /** Shown each piece of the data. */
   onPayload: ((part: Buffer) => void) | undefined
+  /** Shown each piece of what stands beside it: sizes, extensions, trailers. */
+  onBeside: ((part: Buffer) => void) | undefined
   #state: State = 'size-start'
   #remaining = 0
   #digits = 0
@@ -70,13 +72,16 @@ export class ChunkScanner {
   /** The offset just after what belongs to this body, from `start` on; `bytes.length` unless `done` or `broken` is set. */
   scan(bytes: Buffer, start: number): number {
     let at = start
+    let beside = start
     while (at < bytes.length) {
       if (this.#state === 'data') {
+        if (beside < at) this.onBeside?.(bytes.subarray(beside, at))
         const taken = Math.min(this.#remaining, bytes.length - at)
         this.onPayload?.(bytes.subarray(at, at + taken))
         at += taken
         this.#remaining -= taken
         this.payload += taken
+        beside = at
         if (this.#remaining === 0) this.#state = 'data-cr'
         continue
       }
@@ -85,8 +90,9 @@ export class ChunkScanner {
         return at
       }
       at += 1
-      if (this.done) return at
+      if (this.done) break
     }
+    if (beside < at) this.onBeside?.(bytes.subarray(beside, at))
     return at
   }
 

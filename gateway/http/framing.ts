@@ -19,10 +19,14 @@ export class BodyFrame {
   #onPayload: ((part: Buffer) => void) | undefined
   #chunks = new ChunkScanner()
 
-  /** Begins a body. `length` is only read for kind `length`; `onPayload` is shown each piece of what it carries. */
-  begin(kind: BodyKind, length: number, onPayload?: (part: Buffer) => void): void {
+  /**
+   * Begins a body. `length` is only read for kind `length`; `onPayload` is shown each piece of what it carries, `onBeside`
+   * what else stands in a chunked one.
+   */
+  begin(kind: BodyKind, length: number, onPayload?: (part: Buffer) => void, onBeside?: (part: Buffer) => void): void {
     this.#onPayload = onPayload
     this.#chunks.onPayload = onPayload
+    this.#chunks.onBeside = onBeside
     this.kind = kind
     this.#remaining = length
     this.payload = 0

@@ -25,6 +25,13 @@ export interface H2ExchangeParts {
   readonly look: ExchangeLook | undefined
 }
 
+/** As HTTP/1 writes them. */
+function trailerLines(fields: RawFields): Buffer {
+  const lines: string[] = []
+  for (let at = 0; at + 1 < fields.length; at += 2) lines.push(`${fields[at]}: ${fields[at + 1]}\r\n`)
+  return Buffer.from(lines.join(''), 'latin1')
+}
+
 /** What one stream is for, decided, and its record: written once, when it is closed. */
 export class H2Exchange {
   readonly request: H2Request
@@ -78,6 +85,12 @@ export class H2Exchange {
     this.look?.sending(piece)
     if (this.look?.denied !== undefined) return this.look.denied
     return this.flow.sent > this.#maxRequestBytes ? this.#tooLarge(policy) : undefined
+  }
+
+  /** Takes the trailers of the request; the denial when they may not be sent. */
+  sendTrailers(fields: RawFields): Denied | undefined {
+    this.look?.beside?.(trailerLines(fields))
+    return this.look?.denied
   }
 
   /** Takes the head of the answer; the denial when it may not be passed on. `isWhole`: there is no body. */

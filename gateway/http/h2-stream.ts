@@ -44,6 +44,8 @@ export class H2Stream {
     // Unlike the body they do not wait until they are read, and the origin may not be reached yet.
     client.on('trailers', (_headers, _flags, raw) => {
       this.#requestTrailers = fieldObject(requestFields(raw))
+      const denied = exchange.sendTrailers(raw)
+      if (denied !== undefined) this.#cut(denied)
     })
   }
 

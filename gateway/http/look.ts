@@ -67,6 +67,14 @@ export class ExchangeLook {
     if (this.#denied === undefined) this.#take(this.#look.sending?.(part))
   }
 
+  /** Undefined when nobody wants it. */
+  get beside(): ((part: Buffer) => void) | undefined {
+    if (this.#look.beside === undefined) return undefined
+    return part => {
+      if (this.#denied === undefined) this.#take(this.#look.beside?.(part))
+    }
+  }
+
   readonly receiving = (part: Buffer): void => {
     if (this.#denied === undefined) this.#take(this.#look.receiving?.(part))
   }

@@ -109,7 +109,7 @@ function refuseWhole(
 /** Sends the head and what is there of the body. */
 function forward(it: Conversation, exchange: Exchange, leg: OriginLeg, head: RequestHead, data: Buffer): void {
   const { frame } = it
-  frame.begin(head.bodyKind, head.contentLength, exchange.look?.sending)
+  frame.begin(head.bodyKind, head.contentLength, exchange.look?.sending, exchange.look?.beside)
   const end = frame.take(data, head.end)
   if (frame.broken) return brokenBody(it, exchange, data)
   if (isTooLarge(it, exchange) || isObjectedTo(it, exchange)) return

@@ -1,5 +1,13 @@
 import type { FlowEvent } from '../record/event.ts'
-import { isObjection, type Insight, type Objection, type RequestLook, type SeenRequest } from './insight.ts'
+import {
+  isObjection,
+  type Insight,
+  type Objection,
+  type RequestLook,
+  type SeenRequest,
+  type SeenStream,
+  type StreamLook,
+} from './insight.ts'
 
 /** Several who look, as one; undefined when nobody does. Each sees everything; the first objection counts. */
 export function combine(all: readonly Insight[]): Insight | undefined {
@@ -13,6 +21,7 @@ export function combine(all: readonly Insight[]): Insight | undefined {
     ...(all.some(one => one.connection !== undefined) && {
       connection: connection => firstOf(all, one => one.connection?.(connection)),
     }),
+    ...(all.some(one => one.stream !== undefined) && { stream: connection => streamLooks(all, connection) }),
     ...(all.some(one => one.request !== undefined) && { request: request => requestLooks(all, request) }),
   }
 }
@@ -33,6 +42,15 @@ function requestLooks(all: readonly Insight[], request: SeenRequest): RequestLoo
   return first === undefined || others.length === 0 ? first : new Looks(looks)
 }
 
+function streamLooks(all: readonly Insight[], connection: SeenStream): StreamLook | undefined {
+  const looks = all.map(one => one.stream?.(connection)).filter(look => look !== undefined)
+  if (looks.length <= 1) return looks[0]
+  return {
+    sending: part => firstOf(looks, look => look.sending(part)),
+    ended: () => looks.forEach(look => look.ended?.()),
+  }
+}
+
 /** The looks of several at one exchange. */
 class Looks implements RequestLook {
   readonly objection: Objection | undefined
@@ -47,6 +65,10 @@ class Looks implements RequestLook {
 
   sending(part: Buffer): Objection | undefined {
     return firstOf(this.#looks, look => look.sending?.(part))
+  }
+
+  beside(part: Buffer): Objection | undefined {
+    return firstOf(this.#looks, look => look.beside?.(part))
   }
 
   answered(...answer: Parameters<NonNullable<RequestLook['answered']>>): Objection | undefined {

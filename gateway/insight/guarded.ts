@@ -21,6 +21,16 @@ export function guarded(insight: Insight, failed: (cause: unknown) => void): Ins
     ...(insight.question === undefined ? {} : { question: seen => ask(() => insight.question?.(seen)) }),
     ...(insight.asker === undefined ? {} : { asker: answered => void ask(() => insight.asker?.(answered)) }),
     ...(insight.connection === undefined ? {} : { connection: seen => ask(() => insight.connection?.(seen)) }),
+    ...(insight.stream === undefined
+      ? {}
+      : {
+          stream: seen => {
+            const look = ask(() => insight.stream?.(seen))
+            if (look === undefined) return undefined
+            if ('reason' in look) return { sending: () => look }
+            return { sending: part => ask(() => look.sending(part)), ended: () => void ask(() => look.ended?.()) }
+          },
+        }),
     ...(insight.request === undefined
       ? {}
       : {
@@ -40,6 +50,7 @@ function guardedLook(look: RequestLook, ask: Ask): RequestLook {
     objection: look.objection,
     note: look.note,
     ...(look.sending === undefined ? {} : { sending: part => ask(() => look.sending?.(part)) }),
+    ...(look.beside === undefined ? {} : { beside: part => ask(() => look.beside?.(part)) }),
     ...(look.answered === undefined
       ? {}
       : { answered: (status, fields) => ask(() => look.answered?.(status, fields)) }),

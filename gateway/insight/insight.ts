@@ -49,6 +49,9 @@ export interface SeenConnection {
   readonly process: ProcessInfo | undefined
 }
 
+/** A connection that is no TLS, or a UDP flow. */
+export type SeenStream = SeenConnection & { readonly transport: 'tcp' | 'udp' }
+
 /** One request that the gateway can read: over TLS that ends here, or in plain HTTP. */
 export interface SeenRequest {
   readonly scheme: 'https' | 'http' | 'wss' | 'ws'
@@ -70,7 +73,7 @@ export interface SeenRequest {
 /**
  * What looks at one exchange. Methods are called synchronously, in the order below, and must not throw; bodies come as
  * payload (chunked framing taken off, content codings as sent), in pieces that are only valid during the call. An
- * objection ends the exchange: what was not passed on yet is not, and only `ended` follows. Trailers are not shown. After
+ * objection ends the exchange: what was not passed on yet is not, and only `ended` follows. Trailers of answers are not shown. After
  * an upgrade (WebSocket) `sending` is shown what the client says, as it is on the wire, and nobody what the origin says.
  */
 export interface RequestLook {
@@ -80,6 +83,11 @@ export interface RequestLook {
   readonly note?: Partial<FlowEvent> | undefined
   /** A piece of the request's body, before it is sent; of a WebSocket, of what the client says over it, masked as it is. */
   sending?(part: Buffer): Objection | undefined
+  /**
+   * What stands beside the payload of the request's body, before it is sent: of HTTP/1 the sizes and extensions of chunks
+   * and the trailers, as they are; of HTTP/2 the trailers as lines.
+   */
+  beside?(part: Buffer): Objection | undefined
   /** The final answer's head, before the client sees it. */
   answered?(status: number, fields: SeenFields): Objection | undefined
   /** A piece of the answer's body, before the client sees it. */
@@ -93,12 +101,25 @@ export interface RequestLook {
   ended?(): Partial<FlowEvent> | undefined
 }
 
+/**
+ * What looks at what the job says over a connection that is carried unread and is not TLS, or in a UDP flow. An objection ends it: in block
+ * mode neither the part nor anything after it is sent.
+ */
+export interface StreamLook {
+  /** A piece of the stream, or a datagram, before it is sent; only valid during the call. */
+  sending(part: Buffer): Objection | undefined
+  /** It is over; called once, before its line is written. */
+  ended?(): void
+}
+
 /** Looks at what one job does. All of it is optional; nothing is paid for what is not there. */
 export interface Insight {
   question?(question: SeenQuestion): Objection | undefined
   /** Told before each answer that is not a repetition of one just given. */
   asker?(asker: SeenAsker): void
   connection?(connection: SeenConnection): Objection | undefined
+  /** Asked when it is about to be carried, after `connection`. */
+  stream?(connection: SeenStream): StreamLook | undefined
   request?(request: SeenRequest): RequestLook | undefined
 }
 

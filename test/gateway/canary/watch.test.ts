@@ -13,13 +13,13 @@ import { canaryOf, decoys } from './canaries.ts'
 interface Rig {
   readonly watch: CanaryWatch
   readonly alarms: readonly Alarm[]
-  readonly capped: readonly SeenRequest[]
+  readonly capped: readonly string[]
   closed(): number
 }
 
 function rig(mode: 'audit' | 'block'): Rig {
   const alarms: Alarm[] = []
-  const capped: SeenRequest[] = []
+  const capped: string[] = []
   let closings = 0
   const policy = parsePolicy(`version: 1\nmode: ${mode}\nallow: []\n`, 'test', () => undefined)
   const host: InsightHost = {
@@ -34,7 +34,7 @@ function rig(mode: 'audit' | 'block'): Rig {
     closeNetwork: () => void (closings += 1),
     onWarning: () => undefined,
   }
-  const watch = new CanaryWatch(decoys.canaries, new Sighted(host), request => void capped.push(request))
+  const watch = new CanaryWatch(decoys.canaries, new Sighted(host), ({ what }) => void capped.push(what))
   return { watch, alarms, capped, closed: () => closings }
 }
 
@@ -145,5 +145,38 @@ t.test('CanaryWatch: a body that grows too much when unpacked is told of', async
   look.sending?.(gzipSync(Buffer.alloc(50_000_000)))
   look.ended?.()
   t.same(alarms, [])
-  t.same(capped, [seen])
+  t.same(capped, ['the body of a POST'])
+  const stream = watch.stream({ ...connection, transport: 'tcp' })
+  stream.sending(gzipSync(Buffer.alloc(50_000_000)))
+  stream.ended?.()
+  t.same(capped, ['the body of a POST', 'a TCP connection'])
+})
+
+const { host, port } = request()
+const connection = { host, port, flow: 'f-2', process }
+
+t.test('CanaryWatch: objects to what is carried unread, in whatever pieces', async t => {
+  for (const [transport, where] of [
+    ['tcp', 'in a TCP connection to api.acme.test'],
+    ['udp', 'in a UDP flow to api.acme.test'],
+  ] as const) {
+    const { watch, alarms } = rig('block')
+    const look = watch.stream({ ...connection, transport })
+    t.equal(look.sending(Buffer.from(`key=${value.slice(0, 9)}`)), undefined)
+    t.match(look.sending(Buffer.from(value.slice(9))), { reason: 'denied-by-rule', rule })
+    t.match(alarms, [{ kind: 'canary', flow: 'f-2', process }])
+    t.match(alarms[0]?.note, where)
+    const packed = watch.stream({ ...connection, transport })
+    t.match(packed.sending(gzipSync(value)), { rule }, 'also packed')
+    packed.ended?.()
+  }
+})
+
+t.test('CanaryWatch: objects to trailers and chunk extensions', async t => {
+  const { watch, alarms } = rig('block')
+  const look = watch.request(request())
+  t.equal(look.sending?.(Buffer.from('x')), undefined)
+  t.equal(look.beside?.(Buffer.from(`0;a=${value.slice(0, 9)}`)), undefined)
+  t.match(look.beside?.(Buffer.from(`${value.slice(9)}\r\n`)), { rule })
+  t.match(alarms[0]?.note, 'in the trailers or chunk extensions of a POST to api.acme.test')
 })

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import t from 'tap'
 import { Watcher } from '../insight/watcher.ts'
@@ -55,6 +55,50 @@ t.test('handleConnection(): in audit it is carried, and observed', async t => {
     { ...objected, verdict: 'observe', layer: 'tls' },
     { ...objected, verdict: 'observe', layer: 'tcp' },
   ])
+})
+
+t.test('handleConnection(): of what is carried unread each piece is shown before it is sent', async t => {
+  for (const mode of ['block', 'audit'] as const) {
+    const watcher = new Watcher('tcp says secret')
+    await using gateway = new Loopback(policyOf(mode, rules))
+    gateway.job.insight = watcher
+    let heard = ''
+    const server = createServer(socket => {
+      socket
+        .on('error', () => {})
+        .on('data', (piece: Buffer) => {
+          heard += piece.toString()
+          if (heard === 'hello') socket.write('go on')
+          if (heard.endsWith('secret')) socket.end('bye')
+        })
+    })
+    await gateway.origin(server, 22)
+    const client = connect(await gateway.toward(a, 22), '127.0.0.1')
+    const said: string[] = []
+    const closed = new Promise(resolve => client.once('close', resolve))
+    client.on('error', () => {})
+    client.on('data', (piece: Buffer) => {
+      said.push(piece.toString())
+      if (piece.toString() === 'go on') client.write('secret')
+    })
+    client.write('hello')
+    await closed
+    t.match(await gateway.job.recorded(1), [
+      { ...objected, verdict: mode === 'block' ? 'deny' : 'observe', bytesSent: mode === 'block' ? 5 : 11 },
+    ])
+    t.equal(heard, mode === 'block' ? 'hello' : 'hellosecret')
+    t.strictSame(said, mode === 'block' ? ['go on'] : ['go on', 'bye'])
+    t.strictSame(watcher.calls, [`connection tcp ${a} 22`, 'tcp says hello', 'tcp says secret', 'tcp ended'])
+  }
+})
+
+t.test('handleConnection(): of TLS that is passed nothing is shown', async t => {
+  const watcher = new Watcher()
+  await using gateway = await open('block', watcher)
+  const options = { servername: a, rejectUnauthorized: false }
+  t.equal(await readAll(await tlsClient(gateway, await gateway.toward(a), options)), 'hi')
+  await gateway.job.recorded(1)
+  t.strictSame(watcher.calls, [`connection tls ${a} 443`])
 })
 
 t.test('handleConnection(): what is refused anyway is not shown', async t => {

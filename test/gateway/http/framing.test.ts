@@ -33,6 +33,27 @@ for (const [name, text, payload] of whole) {
   })
 }
 
+t.test('BodyFrame: shows payload and what stands beside it, all of it, however it is cut', async t => {
+  const text = '5;k="v"\r\nhello\r\n3\r\nabc\r\n0;last\r\nX-Sum: 42\r\n\r\n'
+  const beside = '5;k="v"\r\n\r\n3\r\n\r\n0;last\r\nX-Sum: 42\r\n\r\n'
+  for (let cut = 0; cut <= text.length; cut += 1) {
+    const frame = new BodyFrame()
+    const shown = ['', '']
+    frame.begin(
+      'chunked',
+      -1,
+      part => (shown[0] += part.toString()),
+      part => (shown[1] += part.toString()),
+    )
+    for (const piece of [text.slice(0, cut), `${text.slice(cut)}GET /`])
+      if (!frame.done) frame.take(Buffer.from(piece), 0)
+    t.strictSame(shown, ['helloabc', beside], `cut at ${cut}`)
+  }
+  const plain = new BodyFrame()
+  plain.begin('length', 5, undefined, () => t.fail('there is nothing beside it'))
+  plain.take(Buffer.from('hello'), 0)
+})
+
 const broken: readonly [string, string][] = [
   ['an empty size', '\r\nhello'],
   ['a size that is no number', 'g\r\n'],

@@ -54,6 +54,19 @@ t.test('combine(): each sees everything, also after another objects; the first o
   t.equal(other.calls.length, 8)
 })
 
+t.test('combine(): a stream is shown to all who want it', async t => {
+  const one = new Watcher()
+  const two = new Watcher('tcp says secret')
+  const connection = { transport: 'tcp', host, port: port(22), flow: 'f', process: undefined } as const
+  const look = combine([one, two, {}])?.stream?.(connection)
+  t.equal(look?.sending(Buffer.from('hello')), undefined)
+  t.strictSame(look?.sending(Buffer.from('secret')), objection)
+  look?.ended?.()
+  t.strictSame(one.calls, ['tcp says hello', 'tcp says secret', 'tcp ended'])
+  t.strictSame(two.calls, one.calls)
+  t.equal(combine([{ stream: () => undefined }, { question: () => undefined }])?.stream?.(connection), undefined)
+})
+
 t.test('combine(): facts of all stand in the line, details together', async t => {
   const one = new Watcher()
   const two = new Watcher()

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { guarded } from '../../../gateway/insight/guarded.ts'
-import type { RequestLook, SeenRequest } from '../../../gateway/insight/insight.ts'
+import type { RequestLook, SeenRequest, StreamLook } from '../../../gateway/insight/insight.ts'
 
 const fault = { reason: 'denied-by-rule', rule: 'insight: a fault of ours' }
 const fail = (): never => {
@@ -33,6 +33,15 @@ t.test('guarded(): each step of a look, and nothing that is not there', async t 
   t.same(look.answered?.(200, { get: () => undefined, entries: () => [] }), fault)
   t.equal(look.ended?.(), undefined)
   t.equal(faults, 5)
+  const beside = guarded({ request: () => ({ beside: fail }) }, () => (faults += 1))
+  t.same(Reflect.apply(beside.request ?? fail, undefined, [request]).beside(part), fault)
+  const stream = guarded({ stream: fail }, () => (faults += 1))
+  t.same(Reflect.apply(stream.stream ?? fail, undefined, [{}]).sending(part), fault)
+  const later = guarded({ stream: () => ({ sending: fail, ended: fail }) }, () => (faults += 1))
+  const carried: StreamLook = Reflect.apply(later.stream ?? fail, undefined, [{}])
+  t.same(carried.sending(part), fault)
+  t.equal(carried.ended?.(), undefined)
+  t.equal(faults, 9)
   const none = guarded({ request: () => undefined }, fail)
   t.equal(Reflect.apply(none.request ?? fail, undefined, [request]), undefined)
 })

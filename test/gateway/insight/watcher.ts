@@ -6,6 +6,8 @@ import type {
   SeenConnection,
   SeenQuestion,
   SeenRequest,
+  SeenStream,
+  StreamLook,
 } from '../../../gateway/insight/insight.ts'
 import type { FlowEvent } from '../../../gateway/record/event.ts'
 
@@ -14,7 +16,7 @@ export const objection: Objection = { reason: 'denied-by-rule', rule: 'watched[0
 
 /** Looks at everything, keeps one line for each call, and objects where it is told to. */
 export class Watcher implements Required<Insight> {
-  /** `request GET /x allow`, `sending abc`, `answered 200`, `receiving abc`, `received`, `ended`, `question …`. */
+  /** `request GET /x allow`, `sending abc`, `answered 200`, `receiving abc`, `received`, `ended`, `question …`, `tcp says abc`. */
   readonly calls: string[] = []
   readonly requests: SeenRequest[] = []
   /** Answers' `content-type`, read when they are shown. */
@@ -23,6 +25,8 @@ export class Watcher implements Required<Insight> {
   note: Partial<FlowEvent> | undefined
   whole: Partial<FlowEvent> | undefined
   end: Partial<FlowEvent> | undefined
+  /** Chunk sizes, extensions and trailers are shown too. */
+  wantsBeside = false
   readonly #objects: (call: string) => boolean
   #waiting: (() => void)[] = []
 
@@ -43,12 +47,20 @@ export class Watcher implements Required<Insight> {
     return this.#called(`connection ${transport} ${host} ${port}`)
   }
 
+  stream({ transport }: SeenStream): StreamLook {
+    return {
+      sending: part => this.#called(`${transport} says ${part.toString('latin1')}`),
+      ended: () => void this.#called(`${transport} ended`),
+    }
+  }
+
   request(seen: SeenRequest): RequestLook {
     this.requests.push(seen)
     return {
       objection: this.#called(`request ${seen.method} ${seen.target} ${seen.verdict}`),
       note: this.note,
       sending: part => this.#called(`sending ${part.toString('latin1')}`),
+      ...(this.wantsBeside ? { beside: part => this.#called(`beside ${part.toString('latin1')}`) } : {}),
       answered: (status, fields) => {
         this.types.push(fields.get('content-type'))
         return this.#called(`answered ${status}`)
