@@ -1,14 +1,14 @@
 import type { FlowEvent } from '../event.ts'
 import type { ExportedLine } from './lines.ts'
 
-/** The event of the Elastic Common Schema 8 for a line; all lines have one. https://www.elastic.co/guide/en/ecs/8.17/ */
+/** The event of the Elastic Common Schema 9 for a line; all lines have one. https://www.elastic.co/docs/reference/ecs */
 export function ecsEvent({ job, seq, event }: ExportedLine): object {
   const { startedAt, host, address, port, verdict, reason, rule, process, flow, error, durationMs, details } = event
   return {
     '@timestamp': new Date(startedAt).toISOString(),
-    ecs: { version: '8.17.0' },
+    ecs: { version: '9.4.0' },
     event: {
-      kind: event.event === undefined ? 'event' : 'alert',
+      kind: isFinding(event) ? 'alert' : 'event',
       category: event.layer === 'file' ? ['file'] : ['network'],
       type: typesOf(event),
       action: event.event ?? event.layer,
@@ -33,6 +33,11 @@ export function ecsEvent({ job, seq, event }: ExportedLine): object {
     error: error === undefined ? undefined : { code: error },
     tidegate: details === undefined ? undefined : { details },
   }
+}
+
+/** Facts of the job itself (a policy that changed, a sealed log) are none. */
+function isFinding({ layer, event }: FlowEvent): boolean {
+  return layer === 'file' || event === 'anomaly' || event === 'canary'
 }
 
 function typesOf({ layer, verdict }: FlowEvent): readonly string[] {

@@ -1,7 +1,8 @@
 import type { FlowEvent } from '../event.ts'
 import type { ExportedLine } from './lines.ts'
 
-// OCSF 1.3, category 4: Network Activity 4001, HTTP Activity 4002, DNS Activity 4003. https://schema.ocsf.io/1.3.0/
+// OCSF 1.6, category 4: Network Activity 4001, HTTP Activity 4002, DNS Activity 4003. https://schema.ocsf.io/1.6.0/
+// Before 1.6 there is no PATCH, and before 1.4 no HTTP Activity without an answer.
 
 interface Kind {
   readonly uid: 4001 | 4002 | 4003
@@ -19,6 +20,17 @@ const httpActivities: Readonly<Record<string, number>> = {
   POST: 6,
   PUT: 7,
   TRACE: 8,
+  PATCH: 9,
+}
+
+/** DNS Activity's `rcode_id` of each code, and what it is called there; 99 is another. */
+const rcodes: Readonly<Record<string, readonly [id: number, caption: string]>> = {
+  NOERROR: [0, 'NoError'],
+  FORMERR: [1, 'FormError'],
+  SERVFAIL: [2, 'ServError'],
+  NXDOMAIN: [3, 'NXDomain'],
+  NOTIMP: [4, 'NotImp'],
+  REFUSED: [5, 'Refused'],
 }
 
 /** The OCSF event of a flow's line; undefined for lines of the job and of files, which are no network activity. */
@@ -41,15 +53,16 @@ export function ocsfEvent({ job, seq, event }: ExportedLine): object | undefined
     action_id: isDenied ? 2 : 1,
     disposition_id: isDenied ? 2 : 1,
     metadata: {
-      version: '1.3.0',
+      version: '1.6.0',
       product: { name: 'tidegate', vendor_name: 'Tidegate' },
       sequence: seq,
       correlation_uid: event.flow,
-      profiles: ['security_control'],
+      // Who acts stands in the profile of hosts.
+      profiles: event.process === undefined ? ['security_control'] : ['security_control', 'host'],
       labels: [`job:${job}`, `verdict:${event.verdict}`],
     },
     firewall_rule: event.rule === undefined ? undefined : { name: event.rule },
-    dst_endpoint: { hostname: event.host, ip: event.address, port: event.port },
+    dst_endpoint: endpointOf(event),
     connection_info: kind.uid === 4003 ? undefined : { direction_id: 2, protocol_name: transportOf(event) },
     traffic: { bytes_out: event.bytesSent, bytes_in: event.bytesReceived, packets: event.packets },
     actor: event.process === undefined ? undefined : { process: processOf(event.process) },
@@ -67,13 +80,29 @@ function kindOf({ layer, method, verdict }: FlowEvent): Kind | undefined {
 }
 
 function ownFields({ layer, method, path, host, inspected, status, qtype, rcode, details }: FlowEvent): object {
-  if (layer === 'dns') return { query: { hostname: host, type: qtype }, rcode }
-  if (layer !== 'http') return {}
-  return {
-    http_request: { http_method: method, url: { hostname: host, path, scheme: inspected === true ? 'https' : 'http' } },
-    http_response: status === undefined ? undefined : { code: status },
-    ...(details === undefined ? {} : { unmapped: details }),
+  if (layer === 'dns') {
+    const [id, caption] = rcodes[rcode ?? ''] ?? [99, rcode]
+    return {
+      query: host === undefined ? undefined : { hostname: host, type: qtype },
+      ...(rcode === undefined ? {} : { rcode_id: id, rcode: caption }),
+    }
   }
+  if (layer !== 'http') return {}
+  const scheme = inspected === true ? 'https' : 'http'
+  // A URL has a path there; the host stands in the endpoint as well.
+  const url = path === undefined ? undefined : { hostname: host, path, scheme }
+  // The list of methods is closed.
+  const isListed = method !== undefined && httpActivities[method] !== undefined
+  const unmapped = { ...(isListed || method === undefined ? {} : { http_method: method }), ...details }
+  return {
+    http_request: { http_method: isListed ? method : undefined, url },
+    http_response: status === undefined ? undefined : { code: status },
+    ...(Object.keys(unmapped).length === 0 ? {} : { unmapped }),
+  }
+}
+
+function endpointOf({ host, address, port }: FlowEvent): object | undefined {
+  return host === undefined && address === undefined ? undefined : { hostname: host, ip: address, port }
 }
 
 function transportOf({ layer, protocol }: FlowEvent): string | undefined {

@@ -1,3 +1,5 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
 import { renderCycloneDx } from '../../../../gateway/record/export/cyclonedx.ts'
@@ -134,7 +136,8 @@ t.test('ocsfEvent(): the class of each layer', async t => {
     action_id: 2,
     status_id: 2,
     query: { hostname: 'npm.test', type: 'A' },
-    rcode: 'NOERROR',
+    rcode_id: 0,
+    rcode: 'NoError',
   })
   t.match(ocsfEvent({ ...line, event: { ...http, layer: 'tcp', verdict: 'deny' } }), {
     class_uid: 4001,
@@ -172,3 +175,121 @@ t.test('ecsEvent(): a line of each kind', async t => {
     event: { type: ['info'], outcome: 'unknown' },
   })
 })
+
+/** A line of each layer, with everything that it may have, and with next to nothing. */
+const lines: readonly FlowEvent[] = [
+  http,
+  { ...http, method: 'PATCH', verdict: 'deny', reason: 'no-rule', error: 'UPSTREAM_TIMEOUT' },
+  { layer: 'http', startedAt: 0, method: 'PROPFIND', host: 'a.test', verdict: 'observe', reason: 'no-rule' },
+  {
+    layer: 'dns',
+    startedAt: 0,
+    host: 'a.test',
+    qtype: 'A',
+    rcode: 'NOERROR',
+    verdict: 'allow',
+    reason: 'rule',
+    process,
+  },
+  {
+    layer: 'dns',
+    startedAt: 0,
+    host: 'a.test',
+    qtype: 'TYPE65535',
+    rcode: 'BADVERS',
+    verdict: 'deny',
+    reason: 'no-rule',
+  },
+  { layer: 'dns', startedAt: 0, host: 'a.test', verdict: 'deny', reason: 'no-rule' },
+  { ...http, layer: 'tls', protocol: 'tls' },
+  {
+    layer: 'tcp',
+    startedAt: 0,
+    address: '198.51.100.10',
+    port: 22,
+    protocol: 'tcp',
+    verdict: 'deny',
+    reason: 'no-rule',
+  },
+  {
+    layer: 'udp',
+    startedAt: 0,
+    host: 'a.test',
+    port: 123,
+    protocol: 'udp',
+    verdict: 'allow',
+    bytesSent: 1,
+    bytesReceived: 2,
+  },
+  {
+    layer: 'packet',
+    startedAt: 0,
+    address: '203.0.113.5',
+    protocol: 'icmp',
+    packets: 4,
+    verdict: 'deny',
+    reason: 'protocol',
+  },
+  { layer: 'file', startedAt: 0, event: 'overwritten', path: 'a.c', process },
+  { layer: 'job', startedAt: 0, event: 'sealed' },
+  { layer: 'job', startedAt: 0, event: 'canary', host: 'a.test', details: { kind: 'canary', note: 'seen' }, process },
+]
+
+function fixture(name: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(new URL(`../../../fixtures/${name}`, import.meta.url), 'utf8'))
+}
+
+t.test('ocsfEvent(): every event is one of the published schema, and names its profiles', async t => {
+  const { classes, $defs } = fixture('ocsf-1.6.0.json')
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  const check = ajv.compile({
+    $defs: { ...Object($defs), ...Object(classes) },
+    oneOf: Object.keys(Object(classes)).map(name => ({ $ref: `#/$defs/${name}` })),
+  })
+  let events = 0
+  for (const event of lines) {
+    const text = JSON.stringify(ocsfEvent({ ...line, event }))
+    if (text === undefined) continue
+    events += 1
+    const made: { readonly actor?: object; readonly metadata: { readonly profiles: readonly string[] } } =
+      JSON.parse(text)
+    t.ok(check(made), `${event.layer}: ${JSON.stringify(check.errors)}`)
+    t.equal(made.metadata.profiles.includes('host'), made.actor !== undefined)
+  }
+  t.equal(events, 10)
+  const right = ocsfEvent({ ...line, event: http })
+  t.notOk(check({ ...right, made_up: 1 }), 'the check can fail')
+  t.notOk(check({ ...right, http_request: { http_method: 'PROPFIND' } }))
+})
+
+/** The values that ECS lists for its categorisation fields and directions. */
+const ecsValues: Readonly<Record<string, RegExp>> = {
+  'event.kind': /^(?:alert|event)$/,
+  'event.category': /^(?:file|network)$/,
+  'event.type': /^(?:allowed|change|connection|denied|info)$/,
+  'event.outcome': /^(?:failure|success|unknown)$/,
+  'network.direction': /^egress$/,
+}
+
+t.test('ecsEvent(): every field is one of the published ones, or ours', async t => {
+  const fields = fixture('ecs-9.4.0.json')
+  for (const event of lines) {
+    const made: object = JSON.parse(JSON.stringify(ecsEvent({ ...line, event })))
+    for (const [name, value] of leaves(made)) {
+      if (/^(?:tidegate\.details|labels)\./.test(name)) continue
+      const type = String(fields[name])
+      t.ok(type.includes(typeof value) || type === `'${String(value)}'`, `${event.layer}: ${name} is ${type}`)
+      const listed = ecsValues[name]
+      if (listed !== undefined) t.match(value, listed, name)
+    }
+  }
+  t.match(ecsEvent({ ...line, event: { layer: 'job', startedAt: 0, event: 'sealed' } }), { event: { kind: 'event' } })
+  t.match(ecsEvent({ ...line, event: { layer: 'job', startedAt: 0, event: 'canary' } }), { event: { kind: 'alert' } })
+})
+
+function leaves(value: object, path = ''): readonly (readonly [name: string, value: unknown])[] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    const name = Array.isArray(value) ? path : path === '' ? key : `${path}.${key}`
+    return typeof inner === 'object' && inner !== null ? leaves(inner, name) : [[name, inner] as const]
+  })
+}
