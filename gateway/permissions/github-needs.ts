@@ -1,5 +1,6 @@
 import type { GithubRoutes } from './github-routes.ts'
 import { gitNeed } from './git-needs.ts'
+import { graphqlNeed } from './graphql-needs.ts'
 import { isIn } from './homes.ts'
 import { type Access, type Grants, type LoggedRequest, type Need, needs, nothing } from './need.ts'
 
@@ -110,16 +111,6 @@ function registryNeed({ method, path }: LoggedRequest): Need {
   if (method === 'PUT' || method === 'POST' || method === 'PATCH' || method === 'DELETE')
     return needs('packages', 'write')
   return { unknown: `${method} ${generalised(path)}` }
-}
-
-/** Fields at the top of a query that every token may read. */
-const freeFields = new Set(['__schema', '__type', '__typename', 'rateLimit', 'meta', 'codesOfConduct', 'licenses'])
-
-/** GitHub publishes no table for GraphQL: what is not free is said, and not guessed. */
-function graphqlNeed(outline: string): Need {
-  const [kind, ...fields] = outline.split(' ')
-  if (kind === 'query' && fields.length > 0 && fields.every(field => freeFields.has(field))) return nothing
-  return { unknown: `POST /graphql ${outline}` }
 }
 
 /** A path without the names of what it is about, as far as they can be told. */

@@ -83,6 +83,19 @@ const github: readonly [string, string, Partial<LoggedRequest>?][] = [
   // GraphQL
   ['POST https://api.github.com/graphql', '? POST /graphql mutation addStar', { graphql: 'mutation addStar' }],
   ['POST https://api.github.com/graphql', '-', { graphql: 'query rateLimit __typename' }],
+  ['POST https://api.github.com/graphql', 'issues:write', { graphql: 'mutation createIssue' }],
+  [
+    'POST https://api.github.com/graphql',
+    'issues:write+pull-requests:write',
+    { graphql: 'mutation closeIssue addPullRequestReview pinIssue unpinIssue' },
+  ],
+  [
+    'POST https://api.github.com/graphql',
+    '? POST /graphql mutation closeIssue addComment',
+    { graphql: 'mutation closeIssue addComment' },
+  ],
+  ['POST https://api.github.com/graphql', '? POST /graphql mutation', { graphql: 'mutation' }],
+  ['POST https://api.github.com/graphql', '? POST /graphql query createIssue', { graphql: 'query createIssue' }],
   [
     'POST https://api.github.com/graphql',
     '? POST /graphql query rateLimit repository',
