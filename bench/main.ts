@@ -6,6 +6,7 @@ import { bulk } from './cases/bulk.ts'
 import type { Bench, Case } from './cases/case.ts'
 import { dns } from './cases/dns.ts'
 import { firstContact } from './cases/first-contact.ts'
+import { integrity } from './cases/integrity.ts'
 import { jobs } from './cases/jobs.ts'
 import { memory } from './cases/memory.ts'
 import { policy } from './cases/policy.ts'
@@ -34,6 +35,7 @@ const cases: readonly Case[] = [
   start,
   policy,
   record,
+  integrity,
   jobs,
   memory,
 ]

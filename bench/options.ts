@@ -18,7 +18,7 @@ export interface BenchOptions {
 /** What `--help` says. */
 export const usage = `usage: node bench/main.ts [--only CASE,…] [--contenders NAME,…] [--reps N] [--quick] [--json FILE] [--no-write]
 
-Cases: h1 h2 handshakes bulk first memory start dns policy record jobs
+Cases: h1 h2 handshakes bulk first memory start dns policy record integrity jobs
 Needs root, and what scripts/setup.sh bench installs. Takes about 25 minutes for all cases with 3 rounds.
 docs/performance.md is written when all cases were run and --quick was not given.
 `
