@@ -45,7 +45,7 @@ const alarms = (lines: readonly Line[]): readonly string[] =>
     )
     .toSorted()
 
-await t.test('what a build did not do before is told, and stopped', { skip: whyNoLab() }, async t => {
+await t.test('I9: what a build did not do before is told, and stopped', { skip: whyNoLab() }, async t => {
   await using lab = await openLab()
   await lab.serve('npm.acme.tset')
   const lock = lab.file('egress.lock')

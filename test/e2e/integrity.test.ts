@@ -33,7 +33,7 @@ const alarms = (run: Outcome): readonly string[] =>
 await t.test('the sources of a job', { skip: whyNoLab() }, async t => {
   await using lab = await openLab()
 
-  await t.test('swapped for the compiler and put back (SUNSPOT): both are told, with who did it', async t => {
+  await t.test('I8: swapped for the compiler and put back (SUNSPOT): both are told, with who did it', async t => {
     const run = await inCheckout(
       lab,
       'sunspot',

