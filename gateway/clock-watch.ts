@@ -26,10 +26,11 @@ export class ClockWatch {
     const byMs = aheadMs - this.#aheadMs
     if (Math.abs(byMs) < leastMs) return
     this.#aheadMs = aheadMs
-    const way = byMs > 0 ? 'forward' : 'back'
+    const seconds = Math.round(Math.abs(byMs) / 1_000)
+    // The clock that the record goes by stands still while a machine sleeps.
+    const what =
+      byMs > 0 ? `went forward by ${seconds} s (it was set, or the machine slept)` : `was set back by ${seconds} s`
     const is = new Date(machine).toISOString()
-    this.#tell(
-      `the machine's clock was set ${way} by ${Math.round(Math.abs(byMs) / 1_000)} s, to ${is}; times of this record go on from those before`,
-    )
+    this.#tell(`the machine's clock ${what}, to ${is}; times of this record go on from those before`)
   }
 }

@@ -126,7 +126,7 @@ async function openSide(
       extraCa: policy.tls.extraCa,
       onWarning: host.warn,
     }),
-    openMachineResolver(),
+    openMachineResolver(() => watched.record.now()),
   ])
   if (steering === 'redirect' && policy.mode === 'audit')
     host.warn('this kernel has no TPROXY: UDP other than DNS is refused, although the policy only observes')

@@ -112,7 +112,7 @@ export async function start(options: StartOptions, signal: AbortSignal): Promise
     extraCa: policy.tls.extraCa,
     onWarning: options.onWarning,
   })
-  const resolving = openMachineResolver()
+  const resolving = openMachineResolver(() => record.now())
   const [place, wire, trust, resolver] = await settleAll(starting, [opening, wiring, trusting, resolving])
 
   requireSteering(wire.steering, udpRanges)

@@ -3,6 +3,7 @@ export const engineSockets = [
   '/var/run/docker.sock',
   '/run/docker.sock',
   '/run/containerd/containerd.sock',
+  '/run/docker/containerd/containerd.sock',
   '/run/podman/podman.sock',
   '/run/crio/crio.sock',
   '/run/buildkit/buildkitd.sock',

@@ -73,6 +73,13 @@ const ruling: readonly (readonly [folder: string, below: boolean])[] = [
   ['/sys', true],
   ['/dev', false],
   ['/var', false],
+  ['/run', false],
+  ['/var/run', false],
+  // Where engines show the network namespaces of containers.
+  ['/run/docker', true],
+  ['/var/run/docker', true],
+  ['/run/netns', true],
+  ['/var/run/netns', true],
   ['/var/lib', false],
   ['/var/lib/docker', true],
   ['/var/lib/containerd', true],

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { GatewayError } from '../errors.ts'
 import { call, must } from './libc.ts'
 
@@ -33,13 +33,24 @@ export function openNamespaces(pid: number, which: readonly (keyof typeof kinds)
  * @throws GatewayError SOCKET_FAILED; a file that shows none is found out by the first `run`
  */
 export function openNetworkNamespace(path: string): NetworkNamespace {
-  return open([{ kind: 'net', path }])
+  // A name in a folder that others may write to: a link could lead elsewhere, and a pipe would be waited for. Those of /proc are links.
+  return open([{ kind: 'net', path, flags: constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK }])
 }
 
-function open(which: readonly { readonly kind: keyof typeof kinds; readonly path: string }[]): Namespaces {
+interface Place {
+  readonly kind: keyof typeof kinds
+  readonly path: string
+  readonly flags?: number
+}
+
+function open(which: readonly Place[]): Namespaces {
   using opening = new DisposableStack()
-  const hold = (path: string): number => opening.adopt(openFile(path), closeSync)
-  const pairs = which.map(({ kind, path }) => ({ kind, home: hold(`/proc/thread-self/ns/${kind}`), there: hold(path) }))
+  const hold = (path: string, flags?: number): number => opening.adopt(openFile(path, flags), closeSync)
+  const pairs = which.map(({ kind, path, flags }) => ({
+    kind,
+    home: hold(`/proc/thread-self/ns/${kind}`),
+    there: hold(path, flags),
+  }))
   const owned = opening.move()
   return {
     run(action) {
@@ -57,9 +68,9 @@ function open(which: readonly { readonly kind: keyof typeof kinds; readonly path
   }
 }
 
-function openFile(path: string): number {
+function openFile(path: string, flags: number = constants.O_RDONLY): number {
   try {
-    return openSync(path, 'r')
+    return openSync(path, flags)
   } catch (cause) {
     throw new GatewayError('SOCKET_FAILED', `cannot open ${path}`, { cause })
   }

@@ -26,7 +26,10 @@ export interface JobLogOptions {
   readonly onOutage?: (event: FlowEvent) => void
   /** Bytes that may wait for the disk; events beyond are lost, counted, and the log is failing. Default 8 MiB. */
   readonly maxPendingBytes?: number
-  /** Length at which the log takes no more events: they are lost, counted, and the log is failing to its end. Default none. */
+  /**
+   * Length at which the log takes no more flows: they are lost, counted, and the log is failing to its end. What is found (`job` and
+   * `file` lines) has a mebibyte more. Default none.
+   */
   readonly maxBytes?: number
   /** See `LogWriterOptions`; defaults 10, 250, 5,000 and 5,000 ms. */
   readonly paceMs?: number
@@ -34,6 +37,9 @@ export interface JobLogOptions {
   readonly syncMs?: number
   readonly finishMs?: number
 }
+
+/** What is found and what the job is has room of its own: a flood of requests that may pass must not silence it. Bytes. */
+const reservedBytes = 1_048_576
 
 /** How a log ended. */
 export interface Seal {
@@ -98,9 +104,11 @@ export class JobLog implements Sink, AsyncDisposable {
   }
 
   write(event: FlowEvent): void {
-    if (this.#ended !== undefined || this.#overflowing || this.#isFull) return this.#lose()
+    const isFinding = event.layer === 'job' || event.layer === 'file'
+    if (this.#ended !== undefined || this.#overflowing || (this.#isFull && !isFinding)) return this.#lose()
     const line = renderLine(event, this.#lines, this.#job, this.#head)
-    if (this.#bytes + line.length >= this.#maxBytes) return this.#fill()
+    const mostBytes = isFinding ? this.#maxBytes + reservedBytes : this.#maxBytes
+    if (this.#bytes + line.length >= mostBytes) return this.#isFull ? this.#lose() : this.#fill()
     this.#append(line)
     if (this.#writer.pendingBytes <= this.#maxPending) return
     this.#overflowing = true
@@ -141,12 +149,12 @@ export class JobLog implements Sink, AsyncDisposable {
     this.#writer.append(line)
   }
 
-  /** Says in the log itself that it ends here but for its seal: whoever reads it must not take silence for peace. */
+  /** Says in the log itself that no more flows follow: whoever reads it must not take silence for peace. */
   #fill(): void {
     this.#isFull = true
     this.#fail(new GatewayError('LOG_WRITE_FAILED', `the log has reached its limit of ${this.#maxBytes} bytes`))
     this.#lose()
-    const note = 'the log has reached its limit: what follows is counted, and not written'
+    const note = 'the log has reached its limit: flows that follow are counted, and not written'
     this.#appendOutage({ kind: 'log-failure', note })
   }
 

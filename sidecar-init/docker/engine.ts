@@ -24,7 +24,7 @@ export interface EngineEvent {
   readonly id: string
 }
 
-/** A helper container: the gateway's image, the gateway's processes, NET_ADMIN, and no file it could write. */
+/** A helper container: the gateway's image, the gateway's processes, NET_ADMIN, and nothing mounted that it could write. */
 export interface HelperSpec {
   readonly image: string
   /** The container whose pid namespace it joins. */

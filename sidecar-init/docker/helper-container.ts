@@ -9,6 +9,9 @@ import { type LayOrder, layReport, type LayReport, maxLayLineBytes } from './lay
 /** Where a helper for all builds sees the engine's files that show network namespaces. */
 export const namespaceFolder = '/run/network-namespaces'
 
+/** Longer than any order takes, in milliseconds: laying, the carrier and the proof have ten seconds each, undoing five. */
+const silentMs = 45_000
+
 /** What the helper could not even begin: the job's namespace is not to be seen from where it is. */
 export class Unseen extends Error {}
 
@@ -34,9 +37,17 @@ export function ownHelper(gateway: ContainerFacts, container: string): HelperSpe
 /** How the helper for all builds finds a container's network namespace; undefined where it is not in the gateway's folder of them. Pure. */
 export function namespaceOf(container: ContainerFacts, gateway: ContainerFacts): string | undefined {
   const { networkNamespace } = container
-  if (networkNamespace === '' || dirname(networkNamespace) !== dirname(gateway.networkNamespace)) return undefined
+  if (dirname(networkNamespace) !== dirname(gateway.networkNamespace)) return undefined
   const name = basename(networkNamespace)
-  return /^[0-9a-f]{8,64}$/.test(name) ? name : undefined
+  return hexName.test(name) ? name : undefined
+}
+
+const hexName = /^[0-9a-f]{8,64}$/
+
+/** Does the engine show network namespaces by files as Docker names them? By the gateway's own, which may be the machine's. Pure. */
+export function isShown({ networkNamespace }: ContainerFacts): boolean {
+  const name = basename(networkNamespace)
+  return networkNamespace.startsWith('/') && (name === 'default' || hexName.test(name))
 }
 
 function commonSpec({ id, image }: ContainerFacts, madeFor: string): HelperSpec {
@@ -49,6 +60,7 @@ export class Helper implements AsyncDisposable {
   readonly #waiting = new Map<number, (report: LayReport | Error) => void>()
   #last = 0
   #isOver = false
+  #hasProved = false
 
   constructor(running: RunningHelper) {
     this.#running = running
@@ -60,9 +72,19 @@ export class Helper implements AsyncDisposable {
     return this.#running.id
   }
 
-  /** It takes no more orders. */
+  /** It takes no more orders: it has ended, or does not answer. */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** It has proved a wire, so it works here. */
+  get hasProved(): boolean {
+    return this.#hasProved
+  }
+
+  /** Why it is over, in its own words where it has said something. */
+  get why(): string {
+    return this.#gone().message
   }
 
   /**
@@ -78,13 +100,22 @@ export class Helper implements AsyncDisposable {
     this.#waiting.set(order.order, report => {
       if (report instanceof Error) return reject(report)
       if (report.step === 'laid') return onLaid()
-      if (report.step === 'proved') return resolve(report.checks)
+      if (report.step === 'proved') {
+        this.#hasProved = true
+        return resolve(report.checks)
+      }
       reject(report.unseen ? new Unseen(report.error) : new GatewayError('WIRE_NOT_PROVED', report.error))
     })
+    // Frozen, or cut off from us without a word: whoever asks next gets another.
+    const patience = setTimeout(() => {
+      this.#isOver = true
+      reject(new GatewayError('WIRE_NOT_PROVED', `its helper did not answer in ${silentMs / 1_000} s`))
+    }, silentMs)
     try {
       if (!this.#isOver) this.#running.send(`${JSON.stringify(order)}\n`)
       return await promise
     } finally {
+      clearTimeout(patience)
       signal.removeEventListener('abort', onStop)
       this.#waiting.delete(order.order)
     }
@@ -100,7 +131,7 @@ export class Helper implements AsyncDisposable {
     const lines = new Lines(maxLayLineBytes)
     try {
       for await (const chunk of this.#running.output)
-        for (const line of lines.push(chunk) ?? []) {
+        for (const line of lines.push(chunk) ?? overlong()) {
           const report = parseReport(line)
           this.#waiting.get(report.order)?.(report)
         }
@@ -128,6 +159,10 @@ export class Helper implements AsyncDisposable {
 /** Starts a helper. @throws GatewayError ENGINE_UNREACHABLE */
 export async function startHelper(engine: Engine, spec: HelperSpec): Promise<Helper> {
   return new Helper(await engine.startHelper(spec))
+}
+
+function overlong(): never {
+  throw new Error('a helper’s report is longer than any')
 }
 
 function parseReport(line: string): LayReport {

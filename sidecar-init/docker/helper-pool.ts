@@ -1,8 +1,14 @@
 import type { WirePlan } from '../../gateway/control/protocol.ts'
 import { GatewayError } from '../../gateway/errors.ts'
 import type { ContainerFacts, Engine } from './engine.ts'
-import { type Helper, namespaceOf, ownHelper, sharedHelper, startHelper, Unseen } from './helper-container.ts'
+import { type Helper, isShown, namespaceOf, ownHelper, sharedHelper, startHelper, Unseen } from './helper-container.ts'
 import type { WatchLog } from './watch-log.ts'
+
+/** Pauses between two tries to have a helper for all builds, in milliseconds. */
+const leastPauseMs = 1_000
+const mostPauseMs = 3_600_000
+/** An engine that does not show namespaces will hardly do so soon: the first pause is then a minute. */
+const unseenFailures = 7
 
 /** Whose wire is to be laid. */
 export interface HelpOptions {
@@ -28,6 +34,11 @@ export class Helpers implements AsyncDisposable {
   readonly #log: WatchLog
   readonly #ids = new Set<string>()
   #shared: Shared | undefined
+  /** How often in a row there was none for all, or one that proved nothing. */
+  #failures = 0
+  /** Milliseconds of `performance.now`: until then each build gets its own. */
+  #retryAt = -Infinity
+  #told = ''
 
   constructor(engine: Engine, log: WatchLog) {
     this.#engine = engine
@@ -53,7 +64,9 @@ export class Helpers implements AsyncDisposable {
     const shared = namespace === undefined ? undefined : await this.#of(gateway)
     if (shared !== undefined && namespace !== undefined) {
       try {
-        return await shared.lay({ plan, namespace, onLaid }, signal)
+        const checks = await shared.lay({ plan, namespace, onLaid }, signal)
+        this.#failures = 0
+        return checks
       } catch (cause) {
         if (!(cause instanceof Unseen)) throw cause
         await this.#requireRunning(container)
@@ -78,9 +91,11 @@ export class Helpers implements AsyncDisposable {
     const known = this.#shared
     if (known !== undefined) {
       const helper = await settled(known.helper)
-      if (known.run === run && (helper === undefined || !helper.isOver)) return helper
+      const isGood = helper === undefined ? performance.now() < this.#retryAt : !helper.isOver
+      if (known.run === run && isGood) return helper
       if (this.#shared === known) {
-        this.#shared = undefined
+        const endedItself = known.run === run && helper?.hasProved === false
+        this.#shared = endedItself && this.#pause(helper.why) ? { run, helper: Promise.resolve(undefined) } : undefined
         if (helper !== undefined) await this.#end(helper)
       }
     }
@@ -96,15 +111,29 @@ export class Helpers implements AsyncDisposable {
   }
 
   async #startShared(gateway: ContainerFacts): Promise<Helper | undefined> {
-    if (gateway.networkNamespace === '') return undefined
+    if (!isShown(gateway)) {
+      this.#pause('the engine shows no network namespace of the gateway’s own')
+      return undefined
+    }
     try {
       return await this.#start(sharedHelper(gateway))
     } catch (cause) {
       // Without a status nobody has answered: that passes.
       if (!(cause instanceof GatewayError) || cause.details['status'] === undefined) throw cause
-      this.#tell(cause)
+      this.#pause(cause.message)
       return undefined
     }
+  }
+
+  /** Says why there is none for all, and waits before the next: at first not at all, then ever longer. False when there is no wait. */
+  #pause(why: string): boolean {
+    const waitMs = this.#failures === 0 ? 0 : Math.min(mostPauseMs, leastPauseMs * 2 ** (this.#failures - 1))
+    this.#failures += 1
+    this.#retryAt = performance.now() + waitMs
+    if (waitMs === 0) return false
+    if (why !== this.#told) this.#log.warn({}, `there is no helper for all builds, so each gets its own, later: ${why}`)
+    this.#told = why
+    return true
   }
 
   /** A container that has ended has no namespace any more: that says nothing about the helper. */
@@ -120,13 +149,9 @@ export class Helpers implements AsyncDisposable {
     // Two may find it out at a time.
     if (helper === undefined || shared?.run !== runOf(gateway) || this.#shared !== shared) return
     this.#shared = { run: shared.run, helper: Promise.resolve(undefined) }
-    this.#tell(cause)
+    this.#failures = Math.max(this.#failures, unseenFailures)
+    this.#pause(`it cannot enter their network namespaces: ${cause.message}`)
     await this.#end(helper)
-  }
-
-  #tell({ message }: Error): void {
-    const why = 'one helper for all builds cannot enter their network namespaces, so each gets its own, later'
-    this.#log.warn({}, `${why}: ${message}`)
   }
 
   async #start(spec: ReturnType<typeof ownHelper>): Promise<Helper> {

@@ -28,6 +28,8 @@ function containerOptions({
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
+    // The image's own check is one of a gateway.
+    Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       NetworkMode: network === undefined ? 'none' : `container:${network}`,
       PidMode: `container:${pid}`,

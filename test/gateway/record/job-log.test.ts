@@ -162,18 +162,20 @@ await t.test(
     t.ok(log.failing, 'that the disk takes lines does not end it')
     t.equal(recoveries(), 0)
     log.write(event('late.test'))
+    log.write({ layer: 'job', startedAt: 3, event: 'canary' })
     t.same(failures, ['the log has reached its limit of 2000 bytes'], 'once')
     const seal = await log.seal(noTotals)
     const lines = linesOf(file)
-    const whole = lines.length - 3
+    const whole = lines.length - 4
     t.equal(whole + log.lost, 21, 'each event is in the log or counted')
     t.match(lines.slice(whole), [
       { event: 'anomaly', error: 'LOG_WRITE_FAILED', details: { kind: 'log-failure', note: /reached its limit/ } },
+      { layer: 'job', event: 'canary' },
       { event: 'anomaly', details: { kind: 'log-failure', lost: log.lost } },
       { event: 'sealed', details: { lost: log.lost } },
     ])
     t.match(seal, { sealed: true, lost: log.lost })
     t.match(checkText(file.text()), { state: 'sealed', head: seal.head })
-    t.ok(Buffer.byteLength(file.text()) < 2_000 + 1_500, 'the last lines are beside the limit')
+    t.ok(Buffer.byteLength(file.text()) < 2_000 + 1_500, 'the last lines and what was found are beside the limit')
   },
 )

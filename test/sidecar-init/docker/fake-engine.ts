@@ -38,7 +38,7 @@ export class FakeEngine implements Engine {
       image: 'sha256:build',
       state: 'created',
       startedAt: '',
-      networkNamespace: `/run/docker/netns/${id.slice(0, 12)}`,
+      networkNamespace: `/run/docker/netns/${/^[0-9a-f]{12}/.exec(id)?.[0] ?? 'default'}`,
       shape: plainShape,
       mountPoints: [],
     }
