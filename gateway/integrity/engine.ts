@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.ts'
 import { Added, isAmong } from './added.ts'
 import { exceptionsOf, readSourceTree, type SourceTree } from './baseline.ts'
 import { Crowd } from './crowd.ts'
-import { HeldChanges } from './held-changes.ts'
+import { HeldChanges, isRunningIn } from './held-changes.ts'
 import { HookWatch } from './hooks.ts'
 import { allowedOutputs } from './ignored.ts'
 import type { Told, WatchOptions } from './messages.ts'
@@ -59,7 +59,7 @@ export class Engine {
     this.#repositories = new Repositories(this.#workspace, now, text => tell({ tell: 'warning', text }))
     this.#sources = new Sources(this.#workspace, watching, now)
     this.#added = new Added(this.#workspace, now)
-    this.#held = new HeldChanges(now)
+    this.#held = new HeldChanges(now, isRunningIn(options.procRoot))
     const tools = new ToolWatch(this.#workspace, options.toolFolders.map(octetPath), watching)
     this.#surroundings = new Surroundings(this.#workspace, new HookWatch(watching), tools, this.#telling)
     this.#unread = new UnreadFiles(this.#telling)

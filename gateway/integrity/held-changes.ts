@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { ProcessInfo } from '../record/event.ts'
 import type { OctetPath } from './plain-file.ts'
@@ -20,10 +21,13 @@ interface Held {
  */
 export class HeldChanges {
   readonly #now: () => number
+  readonly #isRunning: (process: ProcessInfo) => boolean
   readonly #held = new Map<OctetPath, Held>()
 
-  constructor(now: () => number) {
+  /** `isRunning`: git's helpers write file after file, and the index when they are done (`git lfs pull`). */
+  constructor(now: () => number, isRunning: (process: ProcessInfo) => boolean) {
     this.#now = now
+    this.#isRunning = isRunning
   }
 
   /** False when it is to be told at once. */
@@ -52,13 +56,20 @@ export class HeldChanges {
     const now = this.#now()
     const released: Change[] = []
     for (const [path, { since, changes }] of this.#held) {
-      const isWaiting = now - since < holdMs || (now - since < longestHoldMs && isBusy(path))
+      const isAtWork = (): boolean =>
+        isBusy(path) || changes.some(({ process }) => process !== undefined && this.#isRunning(process))
+      const isWaiting = now - since < holdMs || (now - since < longestHoldMs && isAtWork())
       if (isWaiting && !isLast) continue
       this.#held.delete(path)
       released.push(...changes)
     }
     return released
   }
+}
+
+/** Is a process there, in a procfs with the pids that it is told by? Without one nobody is. */
+export function isRunningIn(procRoot: string | undefined): (process: ProcessInfo) => boolean {
+  return ({ pid }) => procRoot !== undefined && existsSync(`${procRoot}/${pid}`)
 }
 
 /** By its name: whoever lies about it is told a little later. */

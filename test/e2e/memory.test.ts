@@ -9,7 +9,7 @@ import { startRun, type LiveRun } from '../netns/live-run.ts'
 import { until } from '../netns/machine-services.ts'
 import { blockPolicy, tidegate } from './behind.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const client = fileURLToPath(new URL('memory-client.py', import.meta.url))
 
 /** Resident memory of a process in MiB, pages included that it shares with others; `peak` since `forgetPeak`. */
@@ -25,7 +25,7 @@ function forgetPeak({ pid }: LiveRun): void {
 
 /** What is left when it rests: it has given memory back, if it does so within 40 s, and what still moves then has had its time. */
 async function settled(run: LiveRun, wanted: number): Promise<number> {
-  await until(() => resident(run) < wanted, 40_000).catch(() => undefined)
+  await until(() => resident(run) < wanted, 90_000).catch(() => undefined)
   await delay(2_000)
   return resident(run)
 }
