@@ -29,6 +29,7 @@ export class Added {
   /** What was there at the baseline, or was told. */
   readonly #known = new Set<OctetPath>()
   #overflowed = false
+  #wasTold = false
 
   constructor(root: OctetPath, now: () => number) {
     this.#root = root
@@ -37,9 +38,9 @@ export class Added {
 
   /** True once when there was more than can be kept. */
   takeOverflow(): boolean {
-    const overflowed = this.#overflowed
-    this.#overflowed = false
-    return overflowed
+    const isNew = this.#overflowed && !this.#wasTold
+    this.#wasTold ||= isNew
+    return isNew
   }
 
   /** What is in these folders now is nothing new; `isKept`: is none in any case. */

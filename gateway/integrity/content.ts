@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
-import { lstatSync, readlinkSync, readSync, type BigIntStats } from 'node:fs'
+import { lstatSync, readSync, type BigIntStats } from 'node:fs'
 import { objectId, type ObjectFormat } from './git/object-id.ts'
 import type { TrackedFile } from './git/tracked-files.ts'
-import { octets, openPlain, type OctetPath, type PlainFile } from './plain-file.ts'
+import { linkAt, octets, openPlain, type OctetPath, type PlainFile } from './plain-file.ts'
 
 /** What a file must hold to be what its commit says. */
 export interface Expected extends TrackedFile {
@@ -22,35 +22,59 @@ export interface Found {
   readonly isRight: boolean
   /** Changes with the file; undefined where nothing is. */
   readonly mark: string | undefined
-  /** Something is there, and we may not read it: nothing can be said of it. */
+  /** Something is there, and we may not read it, or it is beyond all bounds: nothing can be said of it. */
   readonly isUnread?: boolean
 }
 
 const nothing: Found = { id: undefined, isRight: false, mark: undefined }
-const pieceBytes = 1_048_576
+const readBytes = 1_048_576
+/** So much is hashed before notices are read again. */
+const pieceBytes = 8 * readBytes
+/** No source is larger; a sparse file of any size costs the job nothing. */
+const largestSource = 16 * 1_024 * readBytes
+
+/** Pauses before each piece of a large file, so that others can be looked at meanwhile. */
+export type InPieces<T> = Generator<undefined, T, void>
+
+/** What may be hashed without a pause, in bytes: what was is taken from it. */
+export interface Budget {
+  bytes: number
+}
 
 /** Reads what is at a path and compares it. Never throws for what the job may have put there. */
-export function lookAt(root: OctetPath, expected: Expected): Found {
-  if (expected.kind === 'link') return lookAtLink(root, expected)
+export function* lookAt(root: OctetPath, expected: Expected): InPieces<Found> {
+  if (expected.kind === 'link') return yield* lookAtLink(root, expected)
   const opened = openPlain(`${root}/${expected.path}`, true)
   if (opened === 'missing') return nothing
   if (opened === 'unreadable') return unread(root, expected.path)
   if (typeof opened === 'string') {
     // A link, or a folder, in the place of a file: wrong whatever it leads to.
-    const id = linkBlob(`${root}/${expected.path}`, expected.format)
+    const id = linkBlob(`${root}/${expected.path}`, expected.format, true)
     return { id, isRight: false, mark: markAt(root, expected.path) }
   }
   using file = opened
-  const id = blobOf(file, expected.format)
-  return { id, isRight: id === expected.id || isConverted(file, expected), mark: markOf(file.stats) }
+  if (file.stats.size > largestSource) return unread(root, expected.path)
+  const id = yield* blobOf(file, expected.format)
+  const isRight = id === expected.id || (yield* isConverted(file, expected))
+  return { id, isRight, mark: markOf(file.stats) }
 }
 
-/** The id of the blob of a plain file or link; undefined where there is neither. */
-export function blobAt(path: OctetPath, format: ObjectFormat): string | undefined {
+/** The id of the blob of a plain file or link; undefined where there is neither, or more than the budget has left. */
+export function* blobAt(path: OctetPath, format: ObjectFormat, budget: Budget): InPieces<string | undefined> {
   const opened = openPlain(path)
-  if (typeof opened === 'string') return linkBlob(path, format)
+  if (typeof opened === 'string') return linkBlob(path, format, false)
   using file = opened
-  return blobOf(file, format)
+  const size = Number(file.stats.size)
+  if (size > budget.bytes) return undefined
+  budget.bytes -= size
+  return yield* blobOf(file, format)
+}
+
+/** Without a pause. */
+export function atOnce<T>(work: InPieces<T>): T {
+  let step = work.next()
+  while (step.done !== true) step = work.next()
+  return step.value
 }
 
 /**
@@ -70,56 +94,59 @@ function markOf({ ino, dev, size, mtimeNs, ctimeNs, mode }: BigIntStats): string
   return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs} ${mode}`
 }
 
-function lookAtLink(root: OctetPath, { path, format, id: expected }: Expected): Found {
+function* lookAtLink(root: OctetPath, { path, format, id: expected }: Expected): InPieces<Found> {
   const mark = markAt(root, path)
-  const target = linkBlob(`${root}/${path}`, format)
+  const target = linkBlob(`${root}/${path}`, format, true)
   if (target !== undefined) return { id: target, isRight: target === expected, mark }
-  const opened = openPlain(`${root}/${path}`)
+  const opened = openPlain(`${root}/${path}`, true)
   if (opened === 'unreadable') return unread(root, path)
   if (typeof opened === 'string') return { id: undefined, isRight: false, mark }
   // A file in the place of a link is wrong, whatever it holds.
   using file = opened
-  return { id: blobOf(file, format), isRight: false, mark }
+  if (file.stats.size > largestSource) return unread(root, path)
+  return { id: yield* blobOf(file, format), isRight: false, mark }
 }
 
 function unread(root: OctetPath, path: OctetPath): Found {
   return { id: undefined, isRight: false, mark: markAt(root, path), isUnread: true }
 }
 
-function linkBlob(path: OctetPath, format: ObjectFormat): string | undefined {
-  try {
-    return objectId(format, 'blob', readlinkSync(octets(path), { encoding: 'buffer' }))
-  } catch {
-    // It is no link, or gone.
-    return undefined
-  }
+function linkBlob(path: OctetPath, format: ObjectFormat, exact: boolean): string | undefined {
+  const target = linkAt(path, exact)
+  return target === undefined ? undefined : objectId(format, 'blob', target)
 }
 
-function blobOf(file: PlainFile, format: ObjectFormat): string {
+function* blobOf(file: PlainFile, format: ObjectFormat): InPieces<string> {
   const size = Number(file.stats.size)
   const hash = createHash(format).update(`blob ${size}\0`)
-  hashFile(file, hash)
+  yield* hashFile(file, hash)
   return hash.digest('hex')
 }
 
 /** Only what the file had when it was opened: one that grows all the time must not keep us. */
-function hashFile({ fd, stats }: PlainFile, hash: Hash): void {
+function* hashFile({ fd, stats }: PlainFile, hash: Hash): InPieces<void> {
   const size = Number(stats.size)
-  const piece = Buffer.allocUnsafe(Math.min(pieceBytes, Math.max(1, size)))
+  const piece = Buffer.allocUnsafe(Math.min(readBytes, Math.max(1, size)))
+  let left = size > pieceBytes ? 0 : pieceBytes
   for (let at = 0; at < size;) {
+    if (left <= 0) {
+      yield undefined
+      left = pieceBytes
+    }
     const count = readSync(fd, piece, 0, Math.min(piece.length, size - at), at)
     if (count === 0) return
     hash.update(piece.subarray(0, count))
     at += count
+    left -= count
   }
 }
 
 const largestText = 32 * 1_048_576
 
-function isConverted(file: PlainFile, { lfs, isText, format, id }: Expected): boolean {
+function* isConverted(file: PlainFile, { lfs, isText, format, id }: Expected): InPieces<boolean> {
   if (lfs !== undefined) {
     const hash = createHash('sha256')
-    hashFile(file, hash)
+    yield* hashFile(file, hash)
     return hash.digest('hex') === lfs
   }
   const size = Number(file.stats.size)

@@ -3,6 +3,7 @@ import type { CheckpointAnswer } from '../control/source-requests.ts'
 import { GatewayError } from '../errors.ts'
 import { Added, isAmong } from './added.ts'
 import { exceptionsOf, readSourceTree, type SourceTree } from './baseline.ts'
+import type { Change } from './change.ts'
 import { Crowd } from './crowd.ts'
 import { HeldChanges, isRunningIn } from './held-changes.ts'
 import { HookWatch } from './hooks.ts'
@@ -10,8 +11,9 @@ import { allowedOutputs } from './ignored.ts'
 import type { Told, WatchOptions } from './messages.ts'
 import { octetPath, shownPath, type OctetPath } from './plain-file.ts'
 import { Repositories, type Settled } from './repositories.ts'
-import { type Change, Sources } from './sources.ts'
+import { Sources } from './sources.ts'
 import { Surroundings } from './surroundings.ts'
+import { Sweep } from './sweep.ts'
 import { type Observed, Telling } from './telling.ts'
 import { ToolWatch } from './tools.ts'
 import { Trees } from './trees.ts'
@@ -20,10 +22,6 @@ import type { Notice, Watching } from './watching.ts'
 
 /** How often repositories, hooks and tools are looked at, in milliseconds. */
 const tickMs = 200
-/** Files compared before notices are read again. */
-const sweepSlice = 256
-/** A round of comparing all files may take this share of the time, and no round begins earlier, in milliseconds. */
-const sweep = { share: 0.03, everyMs: 500 } as const
 /** At the end so many reads empty the kernel's queue, and more come of no job. */
 const lastReads = 1_000
 
@@ -44,9 +42,7 @@ export class Engine {
   readonly #allowed: (path: OctetPath, isFolder: boolean) => boolean
   readonly #declaresOutputs: boolean
   readonly #trees = new Trees()
-  #sweeping: Generator<void, void, void> | undefined
-  #sweptAt = 0
-  #sweepMs = 0
+  readonly #sweep: Sweep
   #tickedAt = -Infinity
   #lost = 0
 
@@ -58,6 +54,7 @@ export class Engine {
     this.#telling = new Telling(tell)
     this.#repositories = new Repositories(this.#workspace, now, text => tell({ tell: 'warning', text }))
     this.#sources = new Sources(this.#workspace, watching, now)
+    this.#sweep = new Sweep(this.#sources, now)
     this.#added = new Added(this.#workspace, now)
     this.#held = new HeldChanges(now, isRunningIn(options.procRoot))
     const tools = new ToolWatch(this.#workspace, options.toolFolders.map(octetPath), watching)
@@ -68,23 +65,23 @@ export class Engine {
   }
 
   /** Takes the baseline of what is there already. */
-  start(): void {
+  async start(): Promise<void> {
     this.#repositories.look()
-    for (const settled of this.#repositories.look(true)) this.#tryAdopt(settled, 'baseline')
+    for (const settled of this.#repositories.look(true)) await this.#tryAdopt(settled, 'baseline')
   }
 
   /** One step: waits for what happens, at most the watching's own time, and deals with it. */
   async step(): Promise<void> {
     if (this.#crowd.pauseMs > 0) await wait(this.#crowd.pauseMs)
-    await this.#read(this.#sweeping === undefined ? this.#watching.longestWaitMs : 0)
-    for (const change of this.#sources.lookAtDue()) this.#take(change)
-    this.#sweepSome()
-    if (this.#now() - this.#tickedAt >= tickMs) this.#tick()
+    await this.#read(this.#sweep.isGoing ? 0 : this.#watching.longestWaitMs)
+    await this.#inPieces(this.#sources.lookAtDue())
+    this.#sweep.some()
+    if (this.#now() - this.#tickedAt >= tickMs) await this.#tick()
     await nextTurn()
   }
 
   /** The job says that its checkout is complete: does not wait until git has been quiet for a while. */
-  checkpoint(folder: string | undefined): CheckpointAnswer {
+  async checkpoint(folder: string | undefined): Promise<CheckpointAnswer> {
     this.#repositories.look()
     const settled = this.#repositories.look(true)
     const at = octetPath(folder ?? shownPath(this.#workspace))
@@ -92,10 +89,10 @@ export class Engine {
     if (at !== this.#workspace && !at.startsWith(`${this.#workspace}/`))
       return { ok: false, error: `${shownPath(at)} is not in the workspace ${shownPath(this.#workspace)}` }
     for (const one of settled) {
-      const failure = this.#tryAdopt(one, 'baseline')
+      const failure = await this.#tryAdopt(one, 'baseline')
       if (failure !== undefined) return { ok: false, error: failure }
     }
-    for (const change of this.#sources.lookAtAll()) this.#take(change)
+    await this.#inPieces(this.#sources.lookAtAll())
     this.#unread.add(this.#sources.takeUnread())
     const commit = this.#repositories.commitOf(prefix)
     if (commit === undefined)
@@ -112,13 +109,14 @@ export class Engine {
   async finish(): Promise<void> {
     // The job is gone; whoever else writes there must not keep us.
     for (let reads = 0; reads < lastReads && (await this.#read(0)); reads += 1);
-    for (const change of this.#sources.lookAtDue(true)) this.#take(change)
+    for (const changes of this.#sources.lookAtDue(true)) for (const change of changes ?? []) this.#take(change)
     this.#repositories.look()
-    for (const settled of this.#repositories.look(true)) this.#tryAdopt(settled, 'end')
+    for (const settled of this.#repositories.look(true)) await this.#tryAdopt(settled, 'end')
     this.#resolve(true)
-    for (const change of this.#sources.lookAtAll()) this.#say({ ...change, at: 'end' })
+    for (const changes of this.#sources.lookAtAll())
+      for (const change of changes ?? []) this.#say({ ...change, at: 'end' })
     this.#added.noticeAll(this.#sources.folders, path => this.#isKept(path))
-    this.#takeAdded(true)
+    await this.#takeAdded(true)
     this.#surroundings.look(true)
     this.#unread.add(this.#sources.takeUnread())
     this.#unread.end()
@@ -130,15 +128,27 @@ export class Engine {
 
   /** True when there was anything. */
   async #read(forMs: number): Promise<boolean> {
-    const { all, isOverflow } = await this.#watching.next(forMs)
+    const { all, isOverflow, isShort } = await this.#watching.next(forMs)
+    if (isShort === true) this.#telling.short()
     if (isOverflow) {
       if (this.#lost === 0) this.#telling.lost(1)
       this.#lost += 1
-      this.#sweptAt = -Infinity
+      this.#sweep.hurry()
     }
     const areOfSources = all.map(notice => this.#notice(notice))
     this.#crowd.saw(all.length, areOfSources.includes(true), this.#now())
     return all.length > 0 || isOverflow
+  }
+
+  /** Does what takes long, and reads notices in between: who is not listened to can be deceived. */
+  async #inPieces<T>(work: Generator<readonly Change[] | undefined, T, void>): Promise<T> {
+    let step = work.next()
+    while (step.done !== true) {
+      for (const change of step.value ?? []) this.#take(change)
+      await this.#read(0)
+      step = work.next()
+    }
+    return step.value
   }
 
   /** True when it is about sources. */
@@ -168,12 +178,12 @@ export class Engine {
     this.#telling.finding({ ...observed, commit: this.#repositories.commitOf(observed.path) })
   }
 
-  #tick(): void {
+  async #tick(): Promise<void> {
     this.#tickedAt = this.#now()
-    for (const settled of this.#repositories.look()) this.#tryAdopt(settled, 'baseline')
+    for (const settled of this.#repositories.look()) await this.#tryAdopt(settled, 'baseline')
     this.#unread.add(this.#sources.takeUnread())
     this.#resolve(false)
-    this.#takeAdded(false)
+    await this.#takeAdded(false)
     this.#surroundings.look(false)
   }
 
@@ -187,12 +197,12 @@ export class Engine {
     for (const change of this.#held.release(isBusy, isLast)) this.#say({ ...change, at: 'live' })
   }
 
-  #takeAdded(isLast: boolean): void {
+  async #takeAdded(isLast: boolean): Promise<void> {
     for (const { path, isFolder, process } of this.#added.take(at => this.#repositories.isBusyAt(at), isLast)) {
       const isOurs = this.#sources.isTracked(path) || this.#sources.folders.has(path)
       if (isOurs || this.#trees.isIgnored(path, isFolder) || this.#allowed(path, isFolder)) continue
       const shown = isFolder ? `${path}/` : path
-      const after = isFolder ? undefined : this.#surroundings.blobOf(path)
+      const after = isFolder ? undefined : await this.#inPieces(this.#surroundings.blobOf(path))
       const facts = { event: 'added-in-source', path: shown, before: undefined, after, process } as const
       this.#say({ ...facts, at: isLast ? 'end' : 'live', isQuiet: !this.#declaresOutputs })
     }
@@ -201,7 +211,7 @@ export class Engine {
   }
 
   /** Answers with why it could not. */
-  #tryAdopt({ prefix, repository, was }: Settled, at: Observed['at']): string | undefined {
+  async #tryAdopt({ prefix, repository, was }: Settled, at: Observed['at']): Promise<string | undefined> {
     let tree: SourceTree
     try {
       tree = readSourceTree(repository)
@@ -214,7 +224,7 @@ export class Engine {
       this.#repositories.unread(prefix)
       return cause.message
     }
-    const changes = this.#sources.adopt(prefix, tree)
+    const changes = await this.#inPieces(this.#sources.adopt(prefix, tree))
     this.#trees.set(prefix, tree)
     this.#repositories.adopted(prefix, tree.commit)
     this.#added.know(this.#sources.folders, path => this.#isKept(path))
@@ -231,19 +241,5 @@ export class Engine {
       note: exceptionsOf(tree),
     })
     return undefined
-  }
-
-  /** Some steps of comparing all files; a round takes its share of the time and no more. */
-  #sweepSome(): void {
-    const now = this.#now()
-    const pause = Math.max(sweep.everyMs, this.#sweepMs / sweep.share)
-    if (this.#sweeping === undefined && now - this.#sweptAt < pause) return
-    if (this.#sweeping === undefined) this.#sweepMs = 0
-    this.#sweeping ??= this.#sources.sweep(sweepSlice)
-    const isDone = this.#sweeping.next().done === true
-    this.#sweepMs += this.#now() - now
-    if (!isDone) return
-    this.#sweeping = undefined
-    this.#sweptAt = this.#now()
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { ProcessInfo } from '../record/event.ts'
 import type { OctetPath } from './plain-file.ts'
-import type { Change } from './sources.ts'
+import type { Change } from './change.ts'
 
 /** git is waited for so long after a change, in milliseconds. */
 const holdMs = 300
@@ -61,10 +61,21 @@ export class HeldChanges {
       const isWaiting = now - since < holdMs || (now - since < longestHoldMs && isAtWork())
       if (isWaiting && !isLast) continue
       this.#held.delete(path)
-      released.push(...changes)
+      if (!isOtherForm(changes)) released.push(...changes)
     }
     return released
   }
+}
+
+/**
+ * Did git bring a file from one form that is right to the other: from the pointer to its large file, or back? What went by between
+ * was never a source: who swaps one and puts it back ends where it began.
+ */
+function isOtherForm(changes: readonly Change[]): boolean {
+  const [first] = changes
+  const last = changes.at(-1)
+  if (last?.event !== 'restored' || first?.before === undefined || last.after === undefined) return false
+  return first.before !== last.after && changes.every(({ process }) => process !== undefined && isGit(process))
 }
 
 /** Is a process there, in a procfs with the pids that it is told by? Without one nobody is. */

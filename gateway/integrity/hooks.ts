@@ -1,5 +1,5 @@
 import { repositoryConfig, type Repository } from './git/repository.ts'
-import { markAt } from './content.ts'
+import { type Budget, markAt } from './content.ts'
 import { objectId } from './git/object-id.ts'
 import { readPlain, type OctetPath } from './plain-file.ts'
 import { type Difference, Snapshot } from './snapshot.ts'
@@ -38,7 +38,7 @@ export class HookWatch {
       for (const folder of folders) this.#watching.watchFolder(folder, true)
       this.#hooks.set(gitDir, {
         repository,
-        folders: folders.map(folder => new Snapshot(folder, true)),
+        folders: folders.map(folder => new Snapshot(folder, true, name => !name.endsWith('.sample'))),
         configMark: markAt(commonDir, 'config'),
         programs: programsOf(commonDir),
       })
@@ -54,9 +54,9 @@ export class HookWatch {
   }
 
   /** What changed since this was asked last. */
-  changes(): readonly Difference[] {
+  changes(budget: Budget): readonly Difference[] {
     return [...this.#hooks.values()].flatMap(hooks => [
-      ...hooks.folders.flatMap(folder => folder.differences().filter(isHook)),
+      ...hooks.folders.flatMap(folder => folder.differences(budget).filter(isHook)),
       ...configChange(hooks),
     ])
   }
@@ -89,9 +89,8 @@ function hooksPath({ commonDir, workTree }: Repository): OctetPath | undefined {
   return path.startsWith('/') ? path : `${workTree}/${path}`
 }
 
-/** Samples are never run; Git LFS puts in four that do nothing but call it. */
+/** Samples are never run, and not even looked at; Git LFS puts in four that do nothing but call it. */
 function isHook({ path, kind }: Difference): boolean {
-  if (path.endsWith('.sample')) return false
   if (kind === 'gone') return true
   const text = readPlain(path, longestHook)
   return typeof text === 'string' || !isLfsHook(path, text.toString('latin1'))

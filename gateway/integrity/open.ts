@@ -1,13 +1,14 @@
-import { readdirSync, realpathSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ManifestFindings, SourceDesk } from '../control/source-requests.ts'
 import { fileFault } from '../errors.ts'
 import type { FailableHost, InsightHost, InsightPart } from '../insight/part.ts'
 import { openCheckpointSocket } from './checkpoint-socket.ts'
+import { clipped } from './clipped.ts'
 import type { Baseline, Finding, Told } from './messages.ts'
 import { startThread } from './thread.ts'
 import { foldersOfPath } from './tools.ts'
-import { type Workspace, workspaceOf } from './workspace.ts'
+import { realPath, type Workspace, workspaceOf } from './workspace.ts'
 
 /**
  * The job waits so long for the baseline at its start, in milliseconds; then that goes on beside it, and it is said. And so long
@@ -82,7 +83,7 @@ function watch(
     } else if (one.tell === 'alarm') {
       host.alarm({ kind: one.kind, note: one.note.slice(0, 512) })
       if (one.isBlind) fail('some sources could not be read')
-    } else host.onWarning(one.text)
+    } else host.onWarning(clipped(one.text, 512))
   }
   const broken = (why: string): void => {
     const note = `the sources were not watched to the end of the job: ${why}`
@@ -161,13 +162,4 @@ function manifestNote({ archive, commit, count, paths }: ManifestFindings): stri
   const files = count === 1 ? 'a file' : `${count} files`
   const note = `${archive} holds ${files} that commit ${commit.slice(0, 12)} does not: ${paths.join(', ')}`
   return note.length > 500 ? `${note.slice(0, 499)}…` : note
-}
-
-/** Where links lead, as the kernel names places in notices; as written while it is not there yet. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path.replace(/\/+$/, '')
-  }
 }

@@ -98,6 +98,31 @@ export function isExact(folder: OctetPath): boolean {
   }
 }
 
+/** O_PATH (asm-generic/fcntl.h): to name what is below a folder no right to list it is needed. */
+const pathOnly = 0x20_0000
+
+/** What a link holds; undefined where there is none. `exact`: as in `openPlain`. */
+export function linkAt(path: OctetPath, exact: boolean): Buffer | undefined {
+  const at = path.lastIndexOf('/')
+  const folder = path.slice(0, at)
+  let fd: number
+  try {
+    fd = openSync(octets(`${folder}/`), constants.O_DIRECTORY | pathOnly)
+  } catch {
+    // No way leads there.
+    return undefined
+  }
+  try {
+    if (!isInBounds(fd) || (exact && reachedAt(fd) !== folder)) return undefined
+    return readlinkSync(octets(`/proc/self/fd/${fd}${path.slice(at)}`), { encoding: 'buffer' })
+  } catch {
+    // It is no link, or gone.
+    return undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /** Reads a plain file of at most `mostBytes`; see `openPlain`. */
 export function readPlain(path: OctetPath, mostBytes: number): Buffer | NotRead {
   const file = openPlain(path)
@@ -119,9 +144,14 @@ export function readAt(fd: number, offset: number, length: number): Buffer {
   return bytes.subarray(0, at)
 }
 
-/** The kernel knows by which name a descriptor was reached once all links were followed. */
+/** The kernel knows by which name a descriptor was reached once all links were followed; '' where that is too long a name. */
 function reachedAt(fd: number): OctetPath {
-  return readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' })
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'latin1' })
+  } catch {
+    // ENAMETOOLONG beyond 4,095 octets: it is nothing that anybody named.
+    return ''
+  }
 }
 
 function isInBounds(fd: number): boolean {

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { fileFault, GatewayError } from '../errors.ts'
+import { clipped } from './clipped.ts'
 import { findRepository, headCommit, type Repository } from './git/repository.ts'
 import { namesIn, octets, type OctetPath, shownPath } from './plain-file.ts'
 
@@ -28,6 +29,9 @@ export interface Settled {
 const settleMs = 300
 const mostChildren = 4_096
 const mostRepositories = 16
+/** The job words them as it likes. */
+const mostTroubles = 64
+const longestTrouble = 512
 
 /**
  * The repositories of a workspace: the workspace itself, or else those right in it. Tells when git has finished with one,
@@ -125,9 +129,10 @@ export class Repositories {
       known.index = index
     } catch (cause) {
       if (!(cause instanceof GatewayError)) throw cause
-      this.#trouble = cause.message
-      if (!this.#told.has(cause.message)) this.#onTrouble(cause.message)
-      if (this.#told.size < 64) this.#told.add(cause.message)
+      this.#trouble = clipped(cause.message, longestTrouble)
+      if (this.#told.size >= mostTroubles || this.#told.has(this.#trouble)) return
+      this.#told.add(this.#trouble)
+      this.#onTrouble(this.#trouble)
     }
   }
 

@@ -1,39 +1,19 @@
-import type { FileEvent, ProcessInfo } from '../record/event.ts'
 import type { SourceTree } from './baseline.ts'
-import { type Expected, type Found, lookAt, markAt } from './content.ts'
+import { type Change, changesOf, type Written } from './change.ts'
+import { type Expected, type Found, type InPieces, lookAt, markAt } from './content.ts'
 import type { OctetPath } from './plain-file.ts'
+import { isTooOften, newlyWatched, takeWritten, type Watched } from './watched.ts'
 import type { Notice, Watching } from './watching.ts'
-
-/** A tracked file that came to hold something else. */
-export interface Change {
-  readonly path: OctetPath
-  readonly event: Extract<FileEvent, 'overwritten' | 'restored' | 'deleted'>
-  readonly before: string | undefined
-  readonly after: string | undefined
-  readonly process: ProcessInfo | undefined
-}
-
-interface Watched {
-  expected: Expected
-  /** Its id in the commit. */
-  readonly blob: string
-  found: Found
-  /** When it is to be looked at, in milliseconds. */
-  dueAt: number | undefined
-  process: ProcessInfo | undefined
-  /** Who finished writing since we looked last. */
-  readonly writers: Set<number>
-  /** How often it was looked at since `since`. */
-  looks: number
-  since: number
-}
 
 /** Whoever writes gets so long to finish before we look at what is there, in milliseconds. */
 const patienceMs = 250
-/** A file that is written again and again is looked at so often a second. */
-const mostLooks = 40
 /** Marks on files themselves, each keeps an inode in the kernel's memory. */
 const mostFileWatches = 50_000
+/** Files read before notices are. */
+const slice = 16
+
+/** Looks at many files: what changed, bit by bit, and pauses in between for others to be looked at. */
+export type Looking = Generator<readonly Change[] | undefined, void, void>
 
 /** The tracked files of the workspace, and what is known of them. Paths are relative to the workspace. */
 export class Sources {
@@ -44,7 +24,7 @@ export class Sources {
   readonly #folders = new Set<OctetPath>()
   readonly #due = new Set<OctetPath>()
   /** Files that came to be unreadable since this was asked last. */
-  #unread: OctetPath[] = []
+  #unread = new Set<OctetPath>()
   /** Of too many files to mark each, the folders tell; otherwise what is not tracked may be written in peace. */
   #writesByFolder = false
 
@@ -67,9 +47,9 @@ export class Sources {
   }
 
   /** Files that could be read before, or never were looked at, and now may not be. What becomes of them is not seen. */
-  takeUnread(): readonly OctetPath[] {
+  takeUnread(): ReadonlySet<OctetPath> {
     const unread = this.#unread
-    this.#unread = []
+    this.#unread = new Set()
     return unread
   }
 
@@ -87,7 +67,7 @@ export class Sources {
    * Takes a commit as what a part of the workspace must hold: watches first, then looks at everything. Answers with what
    * differs and was not known to.
    */
-  adopt(prefix: OctetPath, tree: SourceTree): readonly Change[] {
+  *adopt(prefix: OctetPath, tree: SourceTree): InPieces<readonly Change[]> {
     const inside = (path: OctetPath): OctetPath => [prefix, path].filter(part => part !== '').join('/')
     const files = new Map(tree.files.map(file => [inside(file.path), file] as const))
     const folders = new Set(tree.folders.map(inside))
@@ -99,27 +79,26 @@ export class Sources {
       this.#folders.add(path)
       this.#watching.watchFolder(this.#absolute(path), this.#writesByFolder)
     }
-    return [...files].flatMap(([path, file]) => this.#adoptFile(path, { ...file, path }))
+    const changes: Change[] = []
+    let seen = 0
+    for (const [path, file] of files) {
+      changes.push(...(yield* this.#adoptFile(path, { ...file, path })))
+      seen += 1
+      if (seen % slice === 0) yield undefined
+    }
+    return changes
   }
 
-  #adoptFile(path: OctetPath, expected: Expected): readonly Change[] {
-    const known = this.#watched.get(path)
+  *#adoptFile(path: OctetPath, expected: Expected): InPieces<readonly Change[]> {
     this.#mark(path)
-    const seen = lookAt(this.#root, expected)
-    if (seen.isUnread === true && known?.found.isUnread !== true) this.#unread.push(path)
+    const seen = yield* lookAt(this.#root, expected)
+    const known = this.#watched.get(path)
+    if (seen.isUnread === true && known?.found.isUnread !== true) this.#unread.add(path)
     const right = expected.isUnknown ? (known?.blob === expected.id ? known.expected : held(expected, seen)) : expected
     // What may not be read is taken to be right until it can be.
     const id = seen.isUnread === true ? right.id : seen.id
     const found = { ...seen, id, isRight: seen.isRight || id === right.id }
-    const rest = {
-      blob: expected.id,
-      dueAt: undefined,
-      process: undefined,
-      writers: new Set<number>(),
-      looks: 0,
-      since: 0,
-    }
-    this.#watched.set(path, { expected: right, found, ...rest })
+    this.#watched.set(path, newlyWatched(right, expected.id, found))
     const isTold = known !== undefined && !known.found.isRight && known.found.id === found.id
     if (found.isRight || isTold) return []
     const event = found.id === undefined ? 'deleted' : 'overwritten'
@@ -138,7 +117,10 @@ export class Sources {
     if (notice.writer !== undefined) watched.writers.add(notice.writer)
     // Before it is read: what is written after that is told.
     if (notice.isEntry) this.#mark(path)
-    return this.#isTooOften(path, watched) ? [] : this.#look(path, watched)
+    const now = this.#now()
+    if (!isTooOften(watched, now)) return this.#lookNow(path, watched)
+    this.#postpone(path, watched, now + patienceMs)
+    return []
   }
 
   /** Of a folder that came or went all that was in it is looked at. */
@@ -152,75 +134,80 @@ export class Sources {
       if (!path.startsWith(`${folder}/`)) continue
       watched.process = process ?? watched.process
       this.#mark(path)
-      changes.push(...this.#look(path, watched))
+      changes.push(...this.#lookNow(path, watched))
     }
     return changes
   }
 
   /** Looks at what is due. */
-  lookAtDue(isLast = false): readonly Change[] {
+  *lookAtDue(isLast = false): Looking {
     const now = this.#now()
-    const changes: Change[] = []
+    let seen = 0
     for (const path of this.#due) {
       const watched = this.#watched.get(path)
-      if (watched?.dueAt === undefined) this.#due.delete(path)
-      else if (isLast || watched.dueAt <= now) changes.push(...this.#look(path, watched))
+      if (watched?.dueAt === undefined) {
+        this.#due.delete(path)
+        continue
+      }
+      if (!isLast && watched.dueAt > now) continue
+      yield* this.#lookFrom(path, watched, seen)
+      seen += 1
     }
-    return changes
   }
 
-  /** Compares times and sizes of all files, a slice at each step; what differs is due soon, when its notice may be here. */
-  *sweep(slice: number): Generator<void, void, void> {
+  /** Compares times and sizes of all files, so many at each step; what differs is due soon, when its notice may be here. */
+  *sweep(perStep: number): Generator<void, void, void> {
     let seen = 0
     for (const [path, watched] of this.#watched) {
       if (watched.dueAt === undefined && markAt(this.#root, path) !== watched.found.mark)
         this.#postpone(path, watched, this.#now() + patienceMs)
       seen += 1
-      if (seen % slice === 0) yield
+      if (seen % perStep === 0) yield
     }
   }
 
   /** Reads all files again, whatever their times say. */
-  lookAtAll(): readonly Change[] {
-    return [...this.#watched].flatMap(([path, watched]) => this.#look(path, watched))
+  *lookAtAll(): Looking {
+    let seen = 0
+    for (const [path, watched] of this.#watched) {
+      yield* this.#lookFrom(path, watched, seen)
+      seen += 1
+    }
   }
 
-  #look(path: OctetPath, watched: Watched): readonly Change[] {
-    const { found: was, process, writers } = watched
-    const found = lookAt(this.#root, watched.expected)
+  /** Looks at one after `seen` others. What is told of it meanwhile is for the next look. */
+  *#lookFrom(path: OctetPath, watched: Watched, seen: number): Looking {
+    if (seen > 0 && seen % slice === 0) yield undefined
+    const written = this.#begin(path, watched)
+    const found = yield* lookAt(this.#root, watched.expected)
+    const changes = this.#compare(path, watched, found, written)
+    if (changes.length > 0) yield changes
+  }
+
+  /** While notices are read: one that is too large to be read at once is due. */
+  #lookNow(path: OctetPath, watched: Watched): readonly Change[] {
+    const look = lookAt(this.#root, watched.expected)
+    const first = look.next()
+    if (first.done === true) return this.#compare(path, watched, first.value, this.#begin(path, watched))
+    look.return(watched.found)
+    this.#postpone(path, watched, this.#now())
+    return []
+  }
+
+  #begin(path: OctetPath, watched: Watched): Written {
+    this.#due.delete(path)
+    return takeWritten(watched)
+  }
+
+  #compare(path: OctetPath, watched: Watched, found: Found, written: Written): readonly Change[] {
+    const was = watched.found
     // Another file may have its name now.
     if (found.mark !== was.mark) this.#mark(path)
     watched.found = found
-    watched.dueAt = undefined
-    this.#due.delete(path)
-    const count = writers.size
-    writers.clear()
-    watched.process = undefined
-    if (found.isUnread === true) {
-      watched.found = { ...was, mark: found.mark, isUnread: true }
-      if (was.isUnread !== true) this.#unread.push(path)
-      return []
-    }
-    const facts = { path, after: found.id, process }
-    if (found.id === was.id || (found.isRight && was.isRight)) {
-      // Two wrote before we could read once, and it is what it was: one of them has put it back.
-      const isPutBack = found.isRight && was.isRight && count > 1
-      return isPutBack ? [{ ...facts, event: 'restored', before: undefined }] : []
-    }
-    if (found.isRight) return [{ ...facts, event: 'restored', before: was.id }]
-    return [{ ...facts, event: found.id === undefined ? 'deleted' : 'overwritten', before: was.id }]
-  }
-
-  #isTooOften(path: OctetPath, watched: Watched): boolean {
-    const now = this.#now()
-    if (now - watched.since > 1_000) {
-      watched.since = now
-      watched.looks = 0
-    }
-    watched.looks += 1
-    if (watched.looks <= mostLooks) return false
-    this.#postpone(path, watched, now + patienceMs)
-    return true
+    if (found.isUnread !== true) return changesOf(path, was, found, written)
+    watched.found = { ...was, mark: found.mark, isUnread: true }
+    if (was.isUnread !== true) this.#unread.add(path)
+    return []
   }
 
   #postpone(path: OctetPath, watched: Watched, until: number): void {

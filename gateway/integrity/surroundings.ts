@@ -1,5 +1,5 @@
 import type { FileEvent, ProcessInfo } from '../record/event.ts'
-import { blobAt } from './content.ts'
+import { blobAt, type InPieces } from './content.ts'
 import type { Repository } from './git/repository.ts'
 import type { HookWatch } from './hooks.ts'
 import type { OctetPath } from './plain-file.ts'
@@ -9,6 +9,8 @@ import { isInstaller, type ToolWatch } from './tools.ts'
 import type { Notice } from './watching.ts'
 
 const mostWriters = 4_096
+/** What is hashed at one look, in bytes: while that goes on no notices are read. And what is, of one new file, in pieces. */
+const most = { live: 16 * 1_048_576, last: 64 * 1_048_576, added: 64 * 1_048_576 } as const
 
 /** What is no source and can change a build all the same: hooks of git, and tools. */
 export class Surroundings {
@@ -37,8 +39,9 @@ export class Surroundings {
 
   /** Tells what changed. `isLast`: all tools once more, those too of which no notice came. */
   look(isLast: boolean): void {
-    for (const difference of this.#hooks.changes()) this.#tell('hook-changed', difference, false)
-    for (const difference of this.#tools.changes(isLast)) {
+    const budget = { bytes: isLast ? most.last : most.live }
+    for (const difference of this.#hooks.changes(budget)) this.#tell('hook-changed', difference, false)
+    for (const difference of this.#tools.changes(isLast, budget)) {
       const by = this.#writers.get(difference.path)
       // Of an installer's work nothing is to be said; of nobody's, nobody can be accused.
       if (by !== undefined && isInstaller(by)) continue
@@ -47,9 +50,9 @@ export class Surroundings {
     this.#writers.clear()
   }
 
-  /** Of a file of the workspace. */
-  blobOf(path: OctetPath): string | undefined {
-    return blobAt(`${this.#workspace}/${path}`, 'sha1')
+  /** Of a file of the workspace; undefined of a very large one too. */
+  blobOf(path: OctetPath): InPieces<string | undefined> {
+    return blobAt(`${this.#workspace}/${path}`, 'sha1', { bytes: most.added })
   }
 
   #tell(event: FileEvent, { path, before, after }: Difference, isQuiet: boolean): void {

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import type { FileEvent, ProcessInfo } from '../record/event.ts'
+import { clipped } from './clipped.ts'
 import type { Told } from './messages.ts'
 import { type OctetPath, shownPath } from './plain-file.ts'
 
@@ -22,7 +23,7 @@ export interface Observed {
  * Lines and alarms of a job; what is more is counted. New files, of which a build may make any number, have lines of their
  * own, and so has the first change of each file: no flood of the others can keep it out of the log.
  */
-const bounds = { added: 500, first: 10_000, further: 1_000, furtherOfPath: 19, alarms: 100 } as const
+const bounds = { added: 500, first: 10_000, further: 1_000, furtherOfPath: 19, alarms: 100, unwatched: 50 } as const
 
 /** Tells findings, each in one line and one sentence, within bounds that no job can break. */
 export class Telling {
@@ -31,6 +32,8 @@ export class Telling {
   #counts = { added: 0, first: 0, further: 0 }
   #alarms = 0
   #untold = 0
+  #unwatched = 0
+  #wasBlind = false
 
   constructor(tell: (told: Told) => void) {
     this.#tell = tell
@@ -57,23 +60,41 @@ export class Telling {
     return true
   }
 
-  /** `isBlind`: of some sources nothing can be said. */
+  /** `isBlind`: of some sources nothing can be said. Its first is told however many others were. */
   unwatched(note: string, isBlind = false): void {
+    const isFirstBlind = isBlind && !this.#wasBlind
+    this.#unwatched += 1
+    this.#wasBlind ||= isBlind
+    if (this.#unwatched < bounds.unwatched || isFirstBlind) this.#alarm(note, isBlind)
+    else if (this.#unwatched === bounds.unwatched)
+      this.#alarm('more of the sources could not be watched than can be told', isBlind)
+  }
+
+  #alarm(note: string, isBlind: boolean): void {
     this.#tell({ tell: 'alarm', kind: 'unwatched', note, isBlind })
+  }
+
+  /** The kernel gives no more watches. */
+  short(): void {
+    this.unwatched(
+      "some folders cannot be watched (fs.inotify.max_user_watches of the gateway's user): a change put back there is not seen; raise it",
+    )
   }
 
   /** The kernel's queue of notices was too short, so many times. */
   lost(times: number): void {
-    this.unwatched(
+    this.#alarm(
       `more files changed than the kernel could tell us of (${times} times): which process it was may be missing, and what was put back at once may be; the files were compared again`,
+      false,
     )
   }
 
   /** At the end: what was too much. `wrong`: tracked files that are not what their commit says. */
   end(wrong: number): void {
     if (this.#untold === 0) return
-    this.unwatched(
+    this.#alarm(
       `${this.#untold} more changes were seen than the log has lines for; at the end ${wrong} source files are not what their commit says`,
+      false,
     )
   }
 }
@@ -105,8 +126,4 @@ function who(process: ProcessInfo | undefined): string {
   const [parent] = process.parents
   const from = parent === undefined ? '' : `, started by ${basename(parent)}`
   return `${clipped(basename(process.exe))} (pid ${process.pid}${from})`
-}
-
-function clipped(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 99)}…${text.slice(-100)}` : text
 }

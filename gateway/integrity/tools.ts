@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { ProcessInfo } from '../record/event.ts'
+import type { Budget } from './content.ts'
 import { folderOf } from './ignored.ts'
 import { octets, type OctetPath } from './plain-file.ts'
 import { type Difference, Snapshot } from './snapshot.ts'
@@ -35,12 +36,12 @@ export class ToolWatch {
   }
 
   /** What changed in folders of which there were notices, or in all of them. */
-  changes(inAll: boolean): readonly Difference[] {
+  changes(inAll: boolean, budget: Budget): readonly Difference[] {
     const found = this.#folders.flatMap((snapshot, at) => {
       const { folder } = snapshot
       if (!inAll && !this.#touched.has(folder)) return []
       return snapshot
-        .differences()
+        .differences(budget)
         .filter(({ kind, path }) => kind !== 'added' || this.#isBefore(at, path.slice(folder.length + 1)))
     })
     this.#touched.clear()

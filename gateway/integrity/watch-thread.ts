@@ -19,15 +19,16 @@ port.on('message', (message: Asked) => {
   watching.wake()
 })
 const engine = new Engine(options, watching, tell)
-engine.start()
+await engine.start()
 tell({ tell: 'ready' })
 let isOver = false
 while (!isOver) {
   await engine.step()
-  for (let message = asked.shift(); message !== undefined; message = asked.shift()) {
-    if (message.do === 'finish') isOver = true
-    else tell({ tell: 'answer', ask: message.ask, answer: engine.checkpoint(message.folder) })
-  }
+  // One at a time: whoever asks and asks must not keep us from looking.
+  const message = asked.shift()
+  if (message?.do === 'finish') isOver = true
+  else if (message !== undefined)
+    tell({ tell: 'answer', ask: message.ask, answer: await engine.checkpoint(message.folder) })
 }
 await engine.finish()
 tell({ tell: 'finished' })

@@ -1,5 +1,5 @@
 import { watch, type FSWatcher } from 'node:fs'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { openFanotify, type Fanotify, type FileNotice } from '../packet/fanotify.ts'
 import type { ProcessInfo } from '../record/event.ts'
 import { octets, type OctetPath } from './plain-file.ts'
@@ -23,6 +23,8 @@ export interface Notice {
 export interface Notices {
   readonly all: readonly Notice[]
   readonly isOverflow: boolean
+  /** Once: the kernel gives no more watches, so of some folders nothing is told. */
+  readonly isShort?: boolean
 }
 
 /** Tells what happens to folders and files. Nothing of it throws for what is not there. */
@@ -139,10 +141,12 @@ class FolderWatching implements Watching {
   readonly #watchers = new Map<OctetPath, FSWatcher>()
   #kept: Notice[] = []
   #isOverflow = false
+  #isShort = false
+  #wasShort = false
   #woken: AbortController | undefined
 
   watchFolder(path: OctetPath): void {
-    if (this.#watchers.size >= mostFolders) return void (this.#isOverflow = true)
+    if (!this.#watchers.has(path) && this.#watchers.size >= mostFolders) return void (this.#isShort = true)
     this.#watchers.get(path)?.close()
     try {
       const watcher = watch(octets(path), { encoding: 'latin1' }, (kind, name) => {
@@ -154,7 +158,7 @@ class FolderWatching implements Watching {
       this.#watchers.set(path, watcher)
     } catch (cause) {
       // Nothing is there, or no more watches can be had: both are for the one who looks at the files again and again.
-      if (isShortage(cause)) this.#isOverflow = true
+      if (isShortage(cause)) this.#isShort = true
       this.#lost(path)
     }
   }
@@ -168,13 +172,17 @@ class FolderWatching implements Watching {
   }
 
   async next(waitMs: number): Promise<Notices> {
-    if (this.#kept.length === 0) {
+    // One turn of the loop reads all that the kernel has.
+    if (waitMs === 0) await nextTurn()
+    else if (this.#kept.length === 0) {
       this.#woken = new AbortController()
       // Something happened before the time was over: that ends the wait, and is no fault.
       await wait(waitMs, undefined, { signal: this.#woken.signal }).catch(() => undefined)
       this.#woken = undefined
     }
-    const notices = { all: this.#kept, isOverflow: this.#isOverflow }
+    const isShort = this.#isShort && !this.#wasShort
+    this.#wasShort ||= isShort
+    const notices = { all: this.#kept, isOverflow: this.#isOverflow, isShort }
     this.#kept = []
     this.#isOverflow = false
     return notices

@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { InsightHost } from '../insight/part.ts'
 
 /** The job's workspace, as the gateway sees it and as the job names it. */
@@ -34,5 +36,16 @@ export function workspaceOf({ workspace: other, cwd }: InsightHost, named: strin
       }
       return { error: `${folder} is not in the workspace ${named ?? here}` }
     },
+  }
+}
+
+/** Where links lead, as the kernel names places in notices: also of what is not there yet, as far as there is anything. */
+export function realPath(path: string): string {
+  const whole = resolve(path)
+  try {
+    return realpathSync(whole)
+  } catch {
+    const parent = dirname(whole)
+    return parent === whole ? whole : join(realPath(parent), basename(whole))
   }
 }

@@ -1,5 +1,6 @@
 import { lstatSync, type Stats } from 'node:fs'
 import { fileFault, GatewayError } from '../../errors.ts'
+import { clipped } from '../clipped.ts'
 import { octets, readPlain, shownPath, type OctetPath } from '../plain-file.ts'
 import { parseGitConfig } from './config-file.ts'
 import { isId, type ObjectFormat } from './object-id.ts'
@@ -36,7 +37,7 @@ export function findRepository(workTree: OctetPath): Repository | undefined {
   // `git init` writes HEAD before anything can be said of the rest.
   if (typeof head === 'string') {
     if (gitDir === `${workTree}/.git`) return undefined
-    throw unknown(workTree, `its .git names ${shownPath(gitDir)}, where the gateway sees no repository`)
+    throw unknown(workTree, `its .git names ${shown(gitDir)}, where the gateway sees no repository`)
   }
   return { workTree, gitDir, commonDir, format: formatOf(commonDir) }
 }
@@ -84,7 +85,7 @@ export function headCommit(repository: Repository): string | undefined {
     text = readLine(`${gitDir}/${name}`) ?? readLine(`${commonDir}/${name}`) ?? packedRef(commonDir, name)
   }
   if (text === undefined) return undefined
-  throw new GatewayError('SOURCE_UNREADABLE', `HEAD of ${shownPath(gitDir)} names no commit`)
+  throw new GatewayError('SOURCE_UNREADABLE', `HEAD of ${shown(gitDir)} names no commit`)
 }
 
 /**
@@ -107,7 +108,7 @@ export function findCommit(repository: Repository, objects: ObjectStore, revisio
   }
   throw new GatewayError(
     'SOURCE_UNREADABLE',
-    `${JSON.stringify(revision)} names no commit of ${shownPath(repository.workTree)} (HEAD, a whole id, a tag or a branch does)`,
+    `${JSON.stringify(revision)} names no commit of ${shown(repository.workTree)} (HEAD, a whole id, a tag or a branch does)`,
   )
 }
 
@@ -129,7 +130,12 @@ function joined(folder: OctetPath, path: OctetPath): OctetPath {
 }
 
 function unknown(commonDir: OctetPath, why: string, cause?: unknown): GatewayError {
-  return new GatewayError('SOURCE_UNREADABLE', `the git repository ${shownPath(commonDir)} cannot be read: ${why}`, {
+  return new GatewayError('SOURCE_UNREADABLE', `the git repository ${shown(commonDir)} cannot be read: ${why}`, {
     cause,
   })
+}
+
+/** The job may choose them, 64 KiB long. */
+function shown(path: OctetPath): string {
+  return clipped(shownPath(path))
 }

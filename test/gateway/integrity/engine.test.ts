@@ -19,11 +19,15 @@ interface Rig extends AsyncDisposable {
   /** Goes on until this holds, or for four seconds. */
   until(holds: () => boolean): Promise<void>
   settle(): Promise<void>
-  checkpoint(folder?: string): CheckpointAnswer
+  checkpoint(folder?: string): Promise<CheckpointAnswer>
   finish(): Promise<void>
 }
 
-function openRig(workspace: string, allow: readonly string[] = [], toolFolders: readonly string[] = []): Rig {
+async function openRig(
+  workspace: string,
+  allow: readonly string[] = [],
+  toolFolders: readonly string[] = [],
+): Promise<Rig> {
   const told: Told[] = []
   const watching = openFolderWatching()
   const engine = new Engine(
@@ -31,7 +35,7 @@ function openRig(workspace: string, allow: readonly string[] = [], toolFolders: 
     watching,
     one => told.push(one),
   )
-  engine.start()
+  await engine.start()
   const findings = (): readonly Finding[] => told.flatMap(one => (one.tell === 'finding' ? [one] : []))
   const run = async (forMs: number, holds: () => boolean): Promise<void> => {
     const end = Date.now() + forMs
@@ -67,7 +71,7 @@ const blob = (text: string): string =>
 
 await t.test('changed, put back, deleted, made again', { skip }, async t => {
   const folder = repository(t, { 'a.c': 'good', 'd/b.c': 'b' })
-  await using rig = openRig(folder)
+  await using rig = await openRig(folder)
   writeFileSync(`${folder}/a.c`, 'evil')
   await rig.until(() => rig.events().length === 1)
   writeFileSync(`${folder}/a.c`, 'good')
@@ -91,7 +95,7 @@ await t.test('changed, put back, deleted, made again', { skip }, async t => {
 
 await t.test('what no notice tells of is found by looking, and at the end', { skip }, async t => {
   const folder = repository(t, { 'a.c': 'good', 'b.c': 'good' })
-  const rig = openRig(folder)
+  const rig = await openRig(folder)
   // Nobody watches any more: as when the kernel has no watches left.
   await rig[Symbol.asyncDispose]()
   writeFileSync(`${folder}/a.c`, 'evil')
@@ -108,13 +112,13 @@ await t.test('a workspace that is not what its commit says is told at once', { s
   const folder = repository(t, { 'a.c': 'good', 'b.c': 'b' })
   writeFileSync(`${folder}/a.c`, 'evil')
   rmSync(`${folder}/b.c`)
-  await using rig = openRig(folder)
+  await using rig = await openRig(folder)
   t.strictSame(rig.events().toSorted(), ['deleted b.c', 'overwritten a.c'])
   t.match(
     rig.findings().find(({ path }) => path === 'a.c'),
     { before: blob('good'), after: blob('evil') },
   )
-  t.match(rig.checkpoint(), { ok: true, files: 2, changed: 2 })
+  t.match(await rig.checkpoint(), { ok: true, files: 2, changed: 2 })
   t.strictSame(rig.events().length, 2, 'and not again')
 })
 
@@ -125,7 +129,7 @@ await t.test('git is quiet: branches, merges, commits; what it does not commit i
   git(folder, 'rm', '-q', 'gone.c')
   commitAll(folder)
   git(folder, 'checkout', '-q', 'main')
-  await using rig = openRig(folder)
+  await using rig = await openRig(folder)
   for (const command of [
     ['checkout', '-q', 'side'],
     ['checkout', '-q', 'main'],
@@ -164,7 +168,7 @@ await t.test('what git rewrites is right: LFS, line ends, filters', { skip }, as
   git(folder, 'add', '.gitattributes')
   git(folder, 'commit', '-q', '-m', 'x')
   write(folder, { 'a.bin': content, 'b.txt': 'one\r\ntwo\r\n', 'c.key': 'opened' })
-  await using rig = openRig(folder)
+  await using rig = await openRig(folder)
   t.strictSame(rig.events(), [])
   t.match(
     rig.told.find(({ tell }) => tell === 'baseline'),
@@ -183,7 +187,7 @@ await t.test('what git rewrites is right: LFS, line ends, filters', { skip }, as
 
 await t.test('ignored by the commit, allowed by the policy; not by what the job writes', { skip }, async t => {
   const folder = repository(t, { 'a.c': 'a', '.gitignore': '*.o\n', 'gen.c': 'g' })
-  await using rig = openRig(folder, ['out/**', 'gen.c', '*.log'])
+  await using rig = await openRig(folder, ['out/**', 'gen.c', '*.log'])
   write(folder, { 'a.o': 'x', 'out/x/y.js': 'x', 'gen.c': 'other', 'sub.log': 'x', '.git/info/exclude': 'hidden.c\n' })
   await rig.settle()
   t.strictSame(rig.events(), [])
@@ -202,7 +206,7 @@ await t.test('hooks; but not those of Git LFS', { skip }, async t => {
   mkdirSync(hooks, { recursive: true })
   const lfs = (name: string): string =>
     `#!/bin/sh\ncommand -v git-lfs >/dev/null 2>&1 || { printf >&2 "\\n%s\\n\\n" "This repository is configured for Git LFS but 'git-lfs' was not found on your path. If you no longer wish to use Git LFS, remove this hook by deleting the '${name}' file in the hooks directory (set by 'core.hookspath'; usually '.git/hooks')."; exit 2; }\ngit lfs ${name} "$@"\n`
-  await using rig = openRig(folder)
+  await using rig = await openRig(folder)
   writeFileSync(`${hooks}/pre-push`, lfs('pre-push'))
   writeFileSync(`${hooks}/other.sample`, 'x')
   git(folder, 'config', 'user.name', 'x')
@@ -226,7 +230,7 @@ await t.test('tools: changed, gone, or stood before; new ones are nothing to tel
   const folder = `${base}/work`
   mkdirSync(folder)
   git(folder, 'init', '-q')
-  await using rig = openRig(folder, [], [`${base}/first`, `${base}/second`, `${base}/missing`])
+  await using rig = await openRig(folder, [], [`${base}/first`, `${base}/second`, `${base}/missing`])
   writeFileSync(`${base}/first/brand-new`, 'x')
   await rig.settle()
   t.strictSame(rig.events(), [])
@@ -248,12 +252,12 @@ await t.test('tools: changed, gone, or stood before; new ones are nothing to tel
 await t.test('a broken repository is one sentence, again and again nothing', { skip }, async t => {
   const folder = repository(t, { 'a.c': 'a' })
   rmSync(`${folder}/.git/objects`, { recursive: true })
-  await using rig = openRig(folder)
+  await using rig = await openRig(folder)
   await rig.settle()
   const alarms = rig.told.filter(({ tell }) => tell === 'alarm')
   t.match(alarms, [{ kind: 'unwatched', note: /cannot be watched: git object [0-9a-f]{40} is not in the repository$/ }])
   t.equal(alarms.length, 1)
-  t.match(rig.checkpoint(), { ok: false })
+  t.match(await rig.checkpoint(), { ok: false })
   for (const head of ['ref: refs/heads/../../x\n', 'nonsense\n', '\0'.repeat(100)]) {
     chmodSync(`${folder}/.git/HEAD`, 0o644)
     writeFileSync(`${folder}/.git/HEAD`, head)
@@ -267,12 +271,12 @@ await t.test('what lies elsewhere is not read', { skip }, async t => {
   const folder = repository(t, { 'src/a.c': 'a' })
   const outside = t.testdir({})
   await wait(0)
-  t.match(openRigOnce(folder, `${outside}/..`), { ok: false })
+  t.match(await openRigOnce(folder, `${outside}/..`), { ok: false })
   const base = t.testdir({ real: {} })
   git(`${base}/real`, 'init', '-q', '-b', 'main')
   write(`${base}/real`, { 'src/a.c': 'a' })
   commitAll(`${base}/real`)
-  await using rig = openRig(`${base}/real`)
+  await using rig = await openRig(`${base}/real`)
   renameSync(`${base}/real/src`, `${base}/away`)
   symlinkSync(`${base}/away`, `${base}/real/src`)
   await rig.until(() => rig.events().includes('deleted src/a.c'))
@@ -280,6 +284,6 @@ await t.test('what lies elsewhere is not read', { skip }, async t => {
   t.equal(readFileSync(`${base}/real/src/a.c`, 'utf8'), 'a')
 })
 
-function openRigOnce(workspace: string, folder: string): CheckpointAnswer {
-  return openRig(workspace).checkpoint(folder)
+async function openRigOnce(workspace: string, folder: string): Promise<CheckpointAnswer> {
+  return (await openRig(workspace)).checkpoint(folder)
 }
