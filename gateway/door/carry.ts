@@ -40,7 +40,7 @@ export async function carry(connection: Connection, how: Carried, door: Door): P
   const watched = new Watched(connection, how, door)
   const seen = { transport: 'tcp', host, port, flow: connection.flow, process: await connection.process } as const
   // In TLS there is nothing that anybody could read.
-  const stream = how.protocol === 'tls' ? undefined : watchStream(job, seen)
+  const stream = how.protocol === 'tls' ? undefined : watchStream(job, seen, facts => flow.note(facts))
   const mayPass = stream && ((part: Buffer): boolean => stream.take(part) || watched.end())
   using _looking = job.onPolicyChange(() => watched.look())
   try {
@@ -49,14 +49,16 @@ export async function carry(connection: Connection, how: Carried, door: Door): P
     if (watched.look() || (how.unread.length > 0 && mayPass?.(how.unread) === false)) return
     const dialled = await door.dial({ host, port, policy }, signal)
     if ('verdict' in dialled) {
-      flow.note(verdictFacts(dialled))
+      // The rule of what was observed before is not what refused it.
+      flow.note({ ...(stream?.isObserved === true ? { rule: 'no rule' } : {}), ...verdictFacts(dialled) })
       connection.socket.resetAndDestroy()
       return
     }
     flow.note({ address: dialled.address })
     watched.dialled = dialled
     if (job.policy !== policy && watched.look()) return
-    if (dialled.observed !== undefined) flow.note({ verdict: 'observe', reason: dialled.observed })
+    const isNamed = stream?.isObserved === true
+    if (dialled.observed !== undefined && !isNamed) flow.note({ verdict: 'observe', reason: dialled.observed })
     const { unread } = how
     const { ending, limits } = door
     const ends = { client: connection.socket, origin: dialled.socket, unread, idleMs: limits.idleMs, ending, mayPass }
@@ -67,8 +69,8 @@ export async function carry(connection: Connection, how: Carried, door: Door): P
     connection.socket.resetAndDestroy()
   } finally {
     const said = stream?.end()
-    if (watched.denied !== undefined && said?.verdict !== 'deny') flow.note(policyChanged(watched.denied))
     if (said !== undefined) flow.note(said)
+    else if (watched.denied !== undefined) flow.note(policyChanged(watched.denied))
   }
 }
 

@@ -9,37 +9,54 @@ interface Watching {
   readonly policy: Policy
 }
 
-/** Shows a stream that is about to be carried to those who look at the job; undefined when nobody wants to see it. */
-export function watchStream(job: Watching, seen: SeenStream): WatchedStream | undefined {
+type Note = (facts: Partial<FlowEvent>) => void
+
+/**
+ * Shows a stream that is about to be carried to those who look at the job; undefined when nobody wants to see it. What they
+ * only observe is told to `note` when it is seen: what refuses the flow later stands above it.
+ */
+export function watchStream(job: Watching, seen: SeenStream, note: Note): WatchedStream | undefined {
   const look = job.insight?.stream?.(seen)
-  return look && new WatchedStream(look, job)
+  return look && new WatchedStream(look, job, note)
 }
 
 /** What those who look have said of a stream so far. */
 export class WatchedStream {
   readonly #look: StreamLook
   readonly #job: Watching
-  #said: { readonly verdict: 'deny' | 'observe'; readonly reason: DenyReason; readonly rule: string } | undefined
+  readonly #note: Note
+  #denied: { readonly verdict: 'deny'; readonly reason: DenyReason; readonly rule: string } | undefined
+  #isObserved = false
 
-  constructor(look: StreamLook, job: Watching) {
+  constructor(look: StreamLook, job: Watching, note: Note) {
     this.#look = look
     this.#job = job
+    this.#note = note
+  }
+
+  /** Something was objected to and passed: its line names it already. */
+  get isObserved(): boolean {
+    return this.#isObserved
   }
 
   /** Shows a part; false when it must not be sent, nor anything after it. */
   take(part: Buffer): boolean {
-    if (this.#said?.verdict === 'deny') return false
+    if (this.#denied !== undefined) return false
     const objection = this.#look.sending(part)
     if (objection === undefined) return true
     const { reason, rule } = objection
-    const verdict = this.#job.policy.mode === 'block' ? 'deny' : 'observe'
-    if (verdict === 'deny' || this.#said === undefined) this.#said = { verdict, reason, rule }
-    return verdict === 'observe'
+    if (this.#job.policy.mode === 'block') {
+      this.#denied = { verdict: 'deny', reason, rule }
+      return false
+    }
+    if (!this.#isObserved) this.#note({ verdict: 'observe', reason, rule })
+    this.#isObserved = true
+    return true
   }
 
-  /** It is over: what its line says of it beside the policy. */
+  /** It is over: what its line says when they have ended it. */
   end(): Partial<FlowEvent> | undefined {
     this.#look.ended?.()
-    return this.#said
+    return this.#denied
   }
 }

@@ -6,10 +6,12 @@ import type { Candidate } from '../upstream/candidates.ts'
 import { transparentUdpSocket } from './sockets.ts'
 import type { Datagram } from './udp-listener.ts'
 
-// The two sockets of a UDP flow.
+/** The two sockets of a UDP flow. */
+export const udpEnds = { dialUdp, speakAs }
+export type UdpEnds = typeof udpEnds
 
 /** The way out: a socket that is connected to the first address that can be. @throws GatewayError UPSTREAM_UNREACHABLE */
-export async function dialUdp(
+async function dialUdp(
   candidates: readonly Candidate[],
   { destination }: Datagram,
   signal: AbortSignal,
@@ -30,7 +32,7 @@ export async function dialUdp(
 }
 
 /** A socket bound to the address the job meant, connected to the job: the kernel gives it the rest of the flow (TPROXY). */
-export async function speakAs({ source, destination }: Datagram, signal: AbortSignal): Promise<Socket> {
+async function speakAs({ source, destination }: Datagram, signal: AbortSignal): Promise<Socket> {
   const socket = createSocket('udp4')
   try {
     socket.bind({ fd: transparentUdpSocket(destination.address, destination.port).fd })

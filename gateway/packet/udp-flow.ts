@@ -10,7 +10,7 @@ import type { Decision, Host } from '../policy/decision.ts'
 import type { OpenFlow, ProcessInfo } from '../record/event.ts'
 import { type Candidate, chooseCandidates } from '../upstream/candidates.ts'
 import type { Denied, DialTarget, Resolver } from '../upstream/outside.ts'
-import { dialUdp, speakAs } from './udp-ends.ts'
+import { udpEnds, type UdpEnds } from './udp-ends.ts'
 import type { Datagram } from './udp-listener.ts'
 
 /** What may wait while a flow is decided, resolved and dialled, or in a socket that is slow to send. */
@@ -35,6 +35,8 @@ export interface UdpFlow extends Disposable {
 export interface UdpContext {
   readonly job: Job
   readonly resolver: Resolver
+  /** In place of the machine's sockets, for tests. */
+  readonly ends?: UdpEnds
 }
 
 /** Opens the flow of a first datagram; decides it, and records it once, when it is disposed. `ended` is called when it ends by itself. */
@@ -65,7 +67,7 @@ export function openUdpFlow(context: UdpContext, first: Datagram, ended: () => v
     ...(decision.rule === null ? {} : { rule: decision.rule }),
   })
   const flow = new Flow(record, job.names.hold(destination.address), ended, process =>
-    watchStream(job, { ...seen, process }),
+    watchStream(job, { ...seen, process }, facts => record.note(facts)),
   )
   flow.identified = flow.identify(job, first)
   if (decision.verdict !== 'deny') flow.opened = flow.open(context, host, first)
@@ -120,7 +122,6 @@ class Flow implements Disposable {
 
   take(data: Buffer): void {
     this.lastActive = performance.now()
-    this.#record.sent += data.length
     if (this.#upstream !== undefined) this.#send(this.#upstream, data)
     else if (this.#waiting.length < limits.waitingDatagrams) this.#waiting.push(data)
   }
@@ -132,24 +133,28 @@ class Flow implements Disposable {
   }
 
   #send(upstream: Socket, data: Buffer): void {
-    if (this.#watched === undefined || this.#watched.take(data)) return relay(upstream, data)
+    if (this.#watched === undefined || this.#watched.take(data)) {
+      this.#record.sent += data.length
+      relay(upstream, data)
+      return
+    }
     this[Symbol.dispose]()
     this.#ended()
   }
 
-  async open({ job, resolver }: UdpContext, host: Host, first: Datagram): Promise<void> {
+  async open({ job, resolver, ends = udpEnds }: UdpContext, host: Host, first: Datagram): Promise<void> {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(limits.dialMs)])
     try {
       const candidates = await this.#candidates(job, resolver, host, first, signal)
       if (candidates === undefined) return
-      const { socket: upstream, candidate } = await dialUdp(candidates, first, signal)
+      const { socket: upstream, candidate } = await ends.dialUdp(candidates, first, signal)
       this.#own(upstream)
       this.#address = candidate.address
       this.#record.note({
         address: candidate.address,
         ...(candidate.observed ? { verdict: 'observe', reason: 'private-address' } : {}),
       })
-      const downstream = await speakAs(first, signal)
+      const downstream = await ends.speakAs(first, signal)
       this.#own(downstream)
       downstream.on('message', data => this.take(data))
       upstream.on('message', data => {
@@ -159,6 +164,7 @@ class Flow implements Disposable {
       })
       // A client that has its answer may be gone at once: who it is has to be known before.
       await this.identified
+      if (this.#isDisposed) return
       this.#watched = this.#watch(this.#process)
       this.#upstream = upstream
       for (const data of this.#waiting.splice(0)) if (!this.#isDisposed) this.#send(upstream, data)

@@ -92,6 +92,27 @@ t.test('handleConnection(): of what is carried unread each piece is shown before
   }
 })
 
+t.test('handleConnection(): what is observed in a stream does not stand in place of what refuses it later', async t => {
+  const changed = { port: 22, verdict: 'deny', reason: 'no-rule', rule: 'no rule', error: 'POLICY_CHANGED' } as const
+  // Here it looks like the beginning of a request, and is shown before anybody is dialled since nothing follows.
+  const undialled = { port: 443, verdict: 'deny', reason: 'private-address', rule: 'no rule' } as const
+  const call = 'tcp says secret'
+  for (const refusal of [changed, undialled]) {
+    const watcher = new Watcher(call)
+    await using gateway = await open('audit', watcher)
+    if (refusal === undialled) gateway.resolvesTo('127.0.0.1')
+    const client = connect(await gateway.toward(a, refusal.port), '127.0.0.1')
+    const closed = new Promise(resolve => client.once('close', resolve))
+    client.on('error', () => {})
+    if (refusal === changed) client.write('secret')
+    else client.end('secret')
+    await watcher.saw(call)
+    if (refusal === changed) gateway.job.policy = policyOf('block', [])
+    await closed
+    t.match(await gateway.job.recorded(1), [refusal])
+  }
+})
+
 t.test('handleConnection(): of TLS that is passed nothing is shown', async t => {
   const watcher = new Watcher()
   await using gateway = await open('block', watcher)
