@@ -19,10 +19,18 @@ interface Kin {
   installs: ReadProcess['installs']
   hasEnded: boolean
   inner: number | undefined
+  /** It has ended and nothing of it is left: its number in the job is not to be found out any more. */
+  isGone: boolean
 }
 
 /** Processes that have ended stay known until so many others have ended after them: a number may still be some thread's. */
 const keptEnded = 1_024
+
+/** How many above a newborn are looked at, to leave out those that have ended: more would take longer than it saves. */
+const mostShortened = 64
+
+/** Milliseconds between two looks at all processes: each reads the whole of /proc. */
+const betweenScans = 1_000
 
 /**
  * Knows of each process below a root by which process it was made, and which of them are scripts of installations or were
@@ -36,14 +44,22 @@ export class Lineage {
   readonly #root: number
   readonly #reader: ProcessReader
   readonly #onLost: () => void
+  readonly #now: () => number
   readonly #kin = new Map<number, Kin>()
   #ended: (readonly [pid: number, kin: Kin])[] = []
+  #isToldOfLoss = false
+  #isBehind = false
+  #scannedAt = -Infinity
 
-  /** `onLost`: told when events were lost, and what has left its parents before is not known any more. */
-  constructor(root: number, reader: ProcessReader, onLost: () => void) {
+  /**
+   * `onLost`: told the first time that events were lost, and what has left its parents before is not known any more.
+   * `now`: milliseconds of a clock that is not set.
+   */
+  constructor(root: number, reader: ProcessReader, onLost: () => void, now: () => number = () => performance.now()) {
     this.#root = root
     this.#reader = reader
     this.#onLost = onLost
+    this.#now = now
     this.#kin.set(root, newKin(undefined))
   }
 
@@ -56,11 +72,8 @@ export class Lineage {
     const executed = new Map<number, Kin>()
     const born: Kin[] = []
     for (const event of events) {
-      if (event.kind === 'lost') {
-        executed.clear()
-        this.#beginAnew(executed)
-        this.#onLost()
-      } else if (event.kind === 'born') {
+      if (event.kind === 'lost') this.lose()
+      else if (event.kind === 'born') {
         const maker = this.#kin.get(event.parent)
         const kin = maker && newKin(maker)
         executed.delete(event.pid)
@@ -78,14 +91,33 @@ export class Lineage {
     }
     for (const [pid, kin] of executed) this.#look(pid, kin)
     for (const kin of born) shorten(kin)
+    this.catchUp()
+  }
+
+  /** Events were lost: what lives is looked through at the next `catchUp`. */
+  lose(): void {
+    this.#isBehind = true
+    if (this.#isToldOfLoss) return
+    this.#isToldOfLoss = true
+    this.#onLost()
+  }
+
+  /** Begins anew after a loss, at most once a second; until then what was known before is the best that is known. */
+  catchUp(): void {
+    const now = this.#now()
+    if (!this.#isBehind || now - this.#scannedAt < betweenScans) return
+    this.#scannedAt = now
+    this.#beginAnew()
+    this.#isBehind = false
   }
 
   /** The script that the job's process with this number is, or was made by. */
   scriptOf(inner: number): InstallScript | undefined {
     for (const [pid, kin] of this.#kin) {
       const script = scriptAbove(kin)
-      if (script === undefined) continue
+      if (script === undefined || kin.isGone) continue
       kin.inner ??= this.#reader.innerPid(pid)
+      kin.isGone = kin.inner === undefined && kin.hasEnded
       if (kin.inner === inner) return script
     }
     return undefined
@@ -114,22 +146,24 @@ export class Lineage {
   }
 
   /** What lives is known by its parents of now. */
-  #beginAnew(executed: Map<number, Kin>): void {
+  #beginAnew(): void {
+    const living = this.#reader.below(this.#root)
     this.#kin.clear()
     this.#ended = []
     this.#kin.set(this.#root, newKin(undefined))
-    for (const { pid, parent } of this.#reader.below(this.#root)) {
+    for (const { pid, parent } of living) {
       const maker = this.#kin.get(parent)
       if (maker === undefined) continue
       const kin = newKin(maker)
       this.#kin.set(pid, kin)
-      executed.set(pid, kin)
+      // Parents come first: what is below a script is not read.
+      this.#look(pid, kin)
     }
   }
 }
 
 function newKin(maker: Kin | undefined): Kin {
-  return { maker, script: undefined, installs: undefined, hasEnded: false, inner: undefined }
+  return { maker, script: undefined, installs: undefined, hasEnded: false, inner: undefined, isGone: false }
 }
 
 function scriptAbove(kin: Kin): InstallScript | undefined {
@@ -141,8 +175,12 @@ function scriptAbove(kin: Kin): InstallScript | undefined {
 
 /** Leaves out those above it that have ended without being scripts: what makes one child after another must not be kept whole. */
 function shorten(kin: Kin): void {
-  for (let maker = kin.maker; maker !== undefined; maker = maker.maker) {
-    while (maker.maker !== undefined && maker.maker.hasEnded && maker.maker.script === undefined)
+  let left = mostShortened
+  for (let maker = kin.maker; maker !== undefined && left > 0; maker = maker.maker) {
+    left -= 1
+    while (left > 0 && maker.maker !== undefined && maker.maker.hasEnded && maker.maker.script === undefined) {
+      left -= 1
       maker.maker = maker.maker.maker
+    }
   }
 }

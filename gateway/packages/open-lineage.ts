@@ -14,7 +14,7 @@ const pause = { shortest: 2, longest: 20 } as const
 
 /**
  * Follows what this process starts, and all that is started by it. Undefined where the kernel does not tell: in a container,
- * or without CAP_NET_ADMIN of the machine. `onLost` is told when it has told too much at once.
+ * or without CAP_NET_ADMIN of the machine. `onLost` is told the first time that it has told too much at once.
  */
 export function openLineage(onLost: () => void): OpenLineage | undefined {
   const lineage = new Lineage(process.pid, reader, onLost)
@@ -22,14 +22,25 @@ export function openLineage(onLost: () => void): OpenLineage | undefined {
   if ('errno' in events) return undefined
   let waitMs: number = pause.longest
   let timer: NodeJS.Timeout
+  // Files of /proc cannot always be opened. What was not looked at then is as good as lost, and nothing to end the gateway for.
+  const drain = (): boolean => {
+    try {
+      const isMore = events.drain()
+      lineage.catchUp()
+      return isMore
+    } catch {
+      lineage.lose()
+      return false
+    }
+  }
   const look = (): void => {
-    waitMs = events.drain() ? pause.shortest : Math.min(waitMs * 2, pause.longest)
+    waitMs = drain() ? pause.shortest : Math.min(waitMs * 2, pause.longest)
     timer = setTimeout(look, waitMs).unref()
   }
   timer = setTimeout(look, waitMs).unref()
   return {
     scriptOf(pid) {
-      events.drain()
+      drain()
       return lineage.scriptOf(pid)
     },
     [Symbol.dispose]() {
@@ -44,18 +55,32 @@ const reader: ProcessReader = {
   innerPid,
   exists: pid => existsSync(`/proc/${pid}`),
   below(root) {
-    const all = readdirSync('/proc')
+    const pids = readdirSync('/proc')
       .map(Number)
       .filter(pid => pid > 0)
-      .map(pid => ({ pid, parent: parentOf(pid) }))
-    const found: { readonly pid: number; readonly parent: number }[] = []
-    for (let makers = new Set([root]); makers.size > 0;) {
-      const next = all.filter(({ parent }) => makers.has(parent))
-      found.push(...next)
-      makers = new Set(next.map(({ pid }) => pid))
-    }
-    return found
+    return descendants(
+      root,
+      pids.map(pid => ({ pid, parent: parentOf(pid) })),
+    )
   },
+}
+
+interface Child {
+  readonly pid: number
+  readonly parent: number
+}
+
+/** Pure. All that live below a process, parents before their children. */
+export function descendants(root: number, all: readonly Child[]): readonly Child[] {
+  const byParent = Map.groupBy(all, ({ parent }) => parent)
+  const found = [...(byParent.get(root) ?? [])]
+  // It grows while it is gone through. Each is found once, whatever numbers were given again while they were read.
+  byParent.delete(root)
+  for (const { pid } of found) {
+    for (const child of byParent.get(pid) ?? []) found.push(child)
+    byParent.delete(pid)
+  }
+  return found
 }
 
 /** NSpid of proc(5): our number of it, then the job's, whose pid namespace is the next one inwards. */

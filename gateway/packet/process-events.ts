@@ -1,4 +1,6 @@
+import { randomInt } from 'node:crypto'
 import { closeSync } from 'node:fs'
+import { getSystemErrorName } from 'node:util'
 import { GatewayError } from '../errors.ts'
 import { call, type Outcome } from './libc.ts'
 import { openNamespaces } from './namespace.ts'
@@ -10,12 +12,14 @@ const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_RCVBUFFORCE = 33
 const MSG_DONTWAIT = 0x40
+const POLLIN = 1
 const NETLINK_CONNECTOR = 11
 const NLMSG_DONE = 3
 const CN_IDX_PROC = 1
 const CN_VAL_PROC = 1
 const PROC_CN_MCAST_LISTEN = 1
 const PROC_CN_MCAST_IGNORE = 2
+const PROC_EVENT_NONE = 0
 const PROC_EVENT_FORK = 0x1
 const PROC_EVENT_EXEC = 0x2
 const PROC_EVENT_EXIT = 0x80000000
@@ -26,6 +30,8 @@ const headBytes = 36
 const queueBytes = 8_388_608
 /** Events read at once; then others have their turn. */
 const mostAtOnce = 4_096
+/** Milliseconds for the kernel's confirmation, which is there before `send` returns. */
+const confirmMs = 20
 
 /** What the kernel tells of processes, as our own pid namespace numbers them. Threads are left out. */
 export type ProcessEvent =
@@ -40,6 +46,9 @@ export type ProcessEvent =
 
 const lost = { kind: 'lost' } as const
 
+/** What went wrong when there was merely nothing to read. */
+const harmless: ReadonlySet<string> = new Set(['EAGAIN', 'EINTR'])
+
 /** Events of all processes of the machine, for as long as it is not disposed. */
 export interface ProcessEvents extends Disposable {
   /** Tells what has happened until now, without waiting; true when there was something. */
@@ -49,7 +58,7 @@ export interface ProcessEvents extends Disposable {
 /**
  * Opens the kernel's notices of births and ends of processes (proc connector, CAP_NET_ADMIN; only for who is in the machine's
  * own pid and user namespace). `told` is called by `drain` with events in their order. The name of the error when
- * the kernel has none for us.
+ * the kernel has none for us: ENOTSUP when it takes what we ask for without doing it.
  */
 export function openProcessEvents(
   told: (events: readonly ProcessEvent[]) => void,
@@ -69,9 +78,14 @@ export function openProcessEvents(
     if (!isOpen) return false
     for (let count = 0; count < mostAtOnce; count += 1) {
       const outcome = call('recv', fd, buffer, buffer.length, MSG_DONTWAIT)
-      if ('errno' in outcome && outcome.errno !== 'ENOBUFS') break
-      const event = 'errno' in outcome ? lost : parseEvent(buffer.subarray(0, outcome.value))
-      if (event !== undefined) events.push(event)
+      if ('value' in outcome) {
+        const event = parseEvent(buffer.subarray(0, outcome.value))
+        if (event !== undefined) events.push(event)
+        continue
+      }
+      if (!harmless.has(outcome.errno)) events.push(lost)
+      // Only after this one there is more to read.
+      if (outcome.errno !== 'ENOBUFS') break
     }
     if (events.length > 0) told(events)
     return events.length > 0
@@ -112,15 +126,52 @@ function begin(fd: number): Outcome {
   address.writeUInt16LE(AF_NETLINK, 0)
   address.writeUInt32LE(CN_IDX_PROC, 8)
   const bound = call('bind', fd, address, address.length)
-  return 'errno' in bound ? bound : ask(fd, PROC_CN_MCAST_LISTEN)
+  if ('errno' in bound) return bound
+  const mark = randomInt(1, 0x7fffffff)
+  const asked = ask(fd, PROC_CN_MCAST_LISTEN, mark)
+  if ('errno' in asked) return asked
+  const error = awaitConfirmation(fd, mark)
+  if (error === 0) return asked
+  ask(fd, PROC_CN_MCAST_IGNORE)
+  return { errno: error === undefined ? 'ENOTSUP' : getSystemErrorName(-error) }
 }
 
-function ask(fd: number, operation: number): Outcome {
+/**
+ * What is asked from another pid or user namespace is dropped in silence: who gets no answer hears at most what others have
+ * asked for. What happened before the answer is left out.
+ */
+function awaitConfirmation(fd: number, mark: number): number | undefined {
+  const buffer = Buffer.alloc(4_096)
+  // struct pollfd: file, events, events that came.
+  const file = Buffer.alloc(8)
+  file.writeInt32LE(fd, 0)
+  file.writeInt16LE(POLLIN, 4)
+  const until = performance.now() + confirmMs
+  for (let leftMs: number = confirmMs; leftMs > 0; leftMs = until - performance.now()) {
+    call('poll', file, 1, Math.ceil(leftMs))
+    const outcome = call('recv', fd, buffer, buffer.length, MSG_DONTWAIT)
+    const error = 'value' in outcome ? confirmationOf(buffer.subarray(0, outcome.value), mark) : undefined
+    if (error !== undefined) return error
+  }
+  return undefined
+}
+
+/** Pure. The number of the error (0: none) when this confirms what was asked with this mark. */
+export function confirmationOf(message: Buffer, mark: number): number | undefined {
+  const event = message.subarray(headBytes)
+  // struct cn_msg: the kernel gives back the mark plus one. struct proc_event: what at 0, from 16 the error.
+  if (event.length < 20 || message.readUInt32LE(16) !== CN_IDX_PROC || event.readUInt32LE(0) !== PROC_EVENT_NONE)
+    return undefined
+  return message.readUInt32LE(28) === mark + 1 ? event.readUInt32LE(16) : undefined
+}
+
+function ask(fd: number, operation: number, mark = 0): Outcome {
   const message = Buffer.alloc(headBytes + 4)
   message.writeUInt32LE(message.length, 0)
   message.writeUInt16LE(NLMSG_DONE, 4)
   message.writeUInt32LE(CN_IDX_PROC, 16)
   message.writeUInt32LE(CN_VAL_PROC, 20)
+  message.writeUInt32LE(mark, 28)
   message.writeUInt16LE(4, 32)
   message.writeUInt32LE(operation, headBytes)
   return call('send', fd, message, message.length, 0)

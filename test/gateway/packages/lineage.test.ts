@@ -1,41 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { ReadProcess } from '../../../gateway/packages/install-script.ts'
-import { Lineage, type ProcessReader } from '../../../gateway/packages/lineage.ts'
+import { Lineage } from '../../../gateway/packages/lineage.ts'
 import type { ProcessEvent } from '../../../gateway/packet/process-events.ts'
-
-const root = 1_000
-const script: ReadProcess = { script: { ecosystem: 'npm', of: 'evil@1.0.0' }, installs: undefined }
-const installer: ReadProcess = { script: undefined, installs: 'npm' }
-const plain: ReadProcess = { script: undefined, installs: undefined }
-
-/** Processes of a job, whose numbers are those of the machine less the root's; what is not there is gone. */
-class Machine implements ProcessReader {
-  readonly processes = new Map<number, ReadProcess>()
-  below_: readonly { readonly pid: number; readonly parent: number }[] = []
-  reads = 0
-
-  read(pid: number): ReadProcess | undefined {
-    this.reads += 1
-    return this.processes.get(pid)
-  }
-
-  innerPid(pid: number): number | undefined {
-    return pid - root
-  }
-
-  exists(pid: number): boolean {
-    return this.processes.has(pid)
-  }
-
-  below(): readonly { readonly pid: number; readonly parent: number }[] {
-    return this.below_
-  }
-}
-
-const born = (pid: number, parent: number): ProcessEvent => ({ kind: 'born', pid, parent })
-const executed = (pid: number): ProcessEvent => ({ kind: 'executed', pid })
-const ended = (pid: number): ProcessEvent => ({ kind: 'ended', pid })
+import { born, ended, executed, installer, Machine, plain, root, script } from './machine.ts'
 
 /** `batches`: events that are seen together; `lives`: what is there when they are. */
 function after(batches: readonly (readonly ProcessEvent[])[], lives: Readonly<Record<number, ReadProcess>>): Lineage {
@@ -135,22 +103,18 @@ t.test('what is below a script is not read again', async t => {
   t.ok(lineage.scriptOf(99))
 })
 
-t.test('after a loss the living are known by their parents of now, and it is told', async t => {
+t.test('the number of a process that is gone is asked for once', async t => {
   const machine = new Machine()
-  let told = 0
-  const lineage = new Lineage(root, machine, () => (told += 1))
   machine.processes.set(1_002, script)
-  machine.processes.set(1_003, plain)
-  machine.below_ = [
-    { pid: 1_001, parent: root },
-    { pid: 1_002, parent: 1_001 },
-    { pid: 1_003, parent: 1_002 },
-  ]
-  lineage.take([{ kind: 'lost' }])
-  t.equal(told, 1)
-  t.same(lineage.scriptOf(3), script.script)
-  lineage.take([born(1_004, 1_003)])
-  t.same(lineage.scriptOf(4), script.script)
+  const lineage = new Lineage(root, machine, () => undefined)
+  lineage.take([...npm, born(1_002, 1_001), executed(1_002)])
+  lineage.take([born(1_003, 1_002), ended(1_003), ended(1_002)])
+  machine.left.add(1_002)
+  machine.left.add(1_003)
+  t.equal(lineage.scriptOf(7), undefined)
+  t.equal(machine.asked, 2)
+  t.equal(lineage.scriptOf(7), undefined)
+  t.equal(machine.asked, 2)
 })
 
 t.test('what makes one child after another, and ends, is not kept', async t => {

@@ -1,7 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import t from 'tap'
-import { openProcessEvents, parseEvent, type ProcessEvent } from '../../../gateway/packet/process-events.ts'
+import {
+  confirmationOf,
+  openProcessEvents,
+  parseEvent,
+  type ProcessEvent,
+} from '../../../gateway/packet/process-events.ts'
 
 /** struct nlmsghdr, struct cn_msg, struct proc_event with these four numbers. */
 function message(what: number, numbers: readonly [number, number, number, number]): Buffer {
@@ -30,10 +35,39 @@ for (const [what, bytes, event] of rows)
     t.same(parseEvent(bytes), event)
   })
 
+t.test('confirmationOf(): only the answer to what was asked with this mark', async t => {
+  const answer = (error: number, ack: number): Buffer => {
+    const bytes = message(0, [error, 0, 0, 0])
+    bytes.writeUInt32LE(ack, 28)
+    return bytes
+  }
+  t.equal(confirmationOf(answer(0, 8), 7), 0)
+  t.equal(confirmationOf(answer(1, 8), 7), 1, 'EPERM')
+  t.equal(confirmationOf(answer(0, 9), 7), undefined, 'of another listener')
+  const birth = message(1, [0, 0, 0, 0])
+  birth.writeUInt32LE(8, 28)
+  t.equal(confirmationOf(birth, 7), undefined)
+})
+
+t.test('openProcessEvents(): from another pid namespace the kernel takes it and tells nothing: ENOTSUP', async t => {
+  const events = openProcessEvents(() => undefined)
+  if ('errno' in events) return t.comment(`the kernel tells nothing here: ${events.errno}`)
+  events[Symbol.dispose]()
+  const module = new URL('../../../gateway/packet/process-events.ts', import.meta.url).href
+  const script = `const { openProcessEvents } = await import(${JSON.stringify(module)})
+const events = openProcessEvents(() => undefined)
+console.log(events.errno ?? 'open')`
+  const command = ['--pid', '--fork', process.execPath, '--input-type=module', '--eval', script]
+  const { stdout, stderr, error } = spawnSync('unshare', command, { encoding: 'utf8' })
+  if (error !== undefined) return t.comment(`unshare cannot be started: ${error.message}`)
+  t.equal(stdout, 'ENOTSUP\n', stderr)
+})
+
 t.test('parseEvent(): no bytes make it fail', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 120 }), bytes => {
       parseEvent(Buffer.from(bytes))
+      confirmationOf(Buffer.from(bytes), 1)
     }),
   )
 })
