@@ -7,6 +7,7 @@ import { run } from '../../gateway/packet/run.ts'
 import { openControl } from '../../sidecar-init/control.ts'
 import { obeyOrders } from '../../sidecar-init/docker/lay-orders.ts'
 import type { LayReport } from '../../sidecar-init/docker/lay-protocol.ts'
+import { runProgram } from '../lab/program.ts'
 import { whyNoLab } from '../lab/requirements.ts'
 import type { Behaviour } from './link-behaviours.ts'
 import { interfacesOf, type LinkRig, openLinkRig } from './link-rig.ts'
@@ -29,7 +30,9 @@ interface Scene {
 async function withHelper(behaviour: Behaviour, then: (scene: Scene) => Promise<void>): Promise<void> {
   await using rig = await openLinkRig(behaviour)
   const folder = mkdtempSync('/tmp/tidegate-namespaces-')
-  symlinkSync(`/run/netns/${rig.job.name}`, `${folder}/${namespace}`)
+  writeFileSync(`${folder}/${namespace}`, '')
+  await runProgram('/usr/bin/mount', ['--bind', `/run/netns/${rig.job.name}`, `${folder}/${namespace}`])
+  symlinkSync(`/run/netns/${rig.job.name}`, `${folder}/dddddddddddd`)
   writeFileSync(`${folder}/ffffffffffff`, '')
   const signal = AbortSignal.timeout(60_000)
   using control = await openControl(rig.control, signal)
@@ -63,6 +66,7 @@ async function withHelper(behaviour: Behaviour, then: (scene: Scene) => Promise<
     await then(scene)
     await scene.end()
   } finally {
+    await runProgram('/usr/bin/umount', ['--lazy', `${folder}/${namespace}`])
     rmSync(folder, { recursive: true })
   }
 }
@@ -111,14 +115,17 @@ t.test(
     await withHelper('serve', async scene => {
       await scene.order('ffffffffffff')
       await scene.order('eeeeeeeeeeee', 2)
+      await scene.order('dddddddddddd', 3)
       t.match(scene.reports, [
         { order: 1, step: 'failed', unseen: true, error: /setns: EINVAL/ },
         { order: 2, step: 'failed', unseen: true, error: /cannot open/ },
+        // A link, which could lead to anybody's.
+        { order: 3, step: 'failed', unseen: true, error: /cannot open/ },
       ])
       await isUntouched(t, scene, 'the job')
       t.strictSame(await interfacesOf(scene.rig.gateway), ['lo'], 'the gateway')
-      await scene.order(namespace, 3)
-      t.match(scene.reports.at(-1), { order: 3, step: 'proved' }, 'it goes on')
+      await scene.order(namespace, 4)
+      t.match(scene.reports.at(-1), { order: 4, step: 'proved' }, 'it goes on')
     })
   },
 )

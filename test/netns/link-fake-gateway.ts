@@ -38,12 +38,17 @@ function ip(...commands: readonly string[]): void {
 }
 
 function takeUp(): void {
-  ip(
-    `addr add ${plan.gatewayAddress}/30 dev ${plan.device}`,
-    `link set dev ${plan.device} arp off addrgenmode none`,
-    `neigh replace ${plan.jobAddress} lladdr ${plan.jobMac} dev ${plan.device} nud permanent`,
-    `link set dev ${plan.device} up`,
-  )
+  try {
+    ip(
+      `addr add ${plan.gatewayAddress}/30 dev ${plan.device}`,
+      `link set dev ${plan.device} arp off addrgenmode none`,
+      `neigh replace ${plan.jobAddress} lladdr ${plan.jobMac} dev ${plan.device} nud permanent`,
+      `link set dev ${plan.device} up`,
+    )
+  } catch (cause) {
+    // An init that is ended meanwhile takes it away.
+    if (existsSync(`/sys/class/net/${plan.device}`)) throw cause
+  }
 }
 
 async function expectDevice(): Promise<void> {
