@@ -1,7 +1,8 @@
 // What breaks while a build runs: nothing opens, what can recover does, and the record holds up to the cut.
-import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { fillDisk } from '../lab/full-disk.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { until } from '../netns/machine-services.ts'
 import { labRoots } from './compose-project.ts'
@@ -148,10 +149,7 @@ async function diskFull(t: Test, lab: Lab, engine: Engine): Promise<void> {
   await rig.compose('up', '--detach', '--wait', 'init', 'build')
   const disk = await rig.inGateway('/var/log/tidegate')
   const log = `${disk}/build/latest/egress.ndjson`
-  const fill = (): void => {
-    const { bavail, bsize } = statfsSync(disk)
-    writeFileSync(`${disk}/filler`, Buffer.alloc(bavail * bsize))
-  }
+  const fill = (): void => fillDisk(`${disk}/filler`)
   const empty = (): void => rmSync(`${disk}/filler`)
   const metrics = await metricsOf(lab, engine, rig)
   const isDegraded = async () => /^tidegate_enforcing\{mode="block",reason="log-failure"\} 0$/m.test(await metrics())

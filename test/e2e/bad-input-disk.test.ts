@@ -1,6 +1,7 @@
 // A disk that fills up while a job runs, and has room again later.
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import t from 'tap'
+import { fillDisk } from '../lab/full-disk.ts'
 import { openLab, type Lab } from '../lab/lab.ts'
 import { runChecked } from '../lab/program.ts'
 import { whyNoLab } from '../lab/requirements.ts'
@@ -23,10 +24,7 @@ async function openSmallDisk(
   const filler = `${path}/filler`
   return {
     path,
-    fill() {
-      const { bavail, bsize } = statfsSync(path)
-      writeFileSync(filler, Buffer.alloc(bavail * bsize))
-    },
+    fill: () => fillDisk(filler),
     empty: () => rmSync(filler),
     [Symbol.asyncDispose]: async () => void (await runChecked('umount', [path])),
   }
