@@ -37,6 +37,8 @@ export interface JobRig extends AsyncDisposable {
   /** A file as the gateway's container has it. */
   inGateway(path: string): Promise<string>
   state(): Promise<WireState>
+  /** The same, once: it fails while a container restarts. */
+  look(): Promise<WireState>
   /** Waits until the wire is in one of these states; the state it is in, also when none of them comes. */
   settled(...wanted: readonly WireState[]): Promise<WireState>
   /** The status of a request that the build makes; 000 when there is none. */
@@ -77,6 +79,16 @@ export function openJobRig(lab: Lab, engine: Engine, name: string, files: Projec
     },
     inGateway: async path => `/proc/${await pidOf('gateway')}/root${path}`,
     async state() {
+      for (const deadline = Date.now() + patienceMs; ; await delay(50)) {
+        try {
+          return await rig.look()
+        } catch (cause) {
+          // A container that restarts has no process, or one that is gone before it was asked.
+          if (Date.now() > deadline) throw cause
+        }
+      }
+    },
+    async look() {
       const [job, gateway] = await Promise.all([pidOf('net'), pidOf('gateway')])
       const status = await ask({ op: 'status' }, statusReply)
       const inside = ['--target', `${gateway}`, '--net']
@@ -97,7 +109,7 @@ export function openJobRig(lab: Lab, engine: Engine, name: string, files: Projec
       for (const deadline = Date.now() + patienceMs; ; await delay(50)) {
         const isLast = Date.now() > deadline
         try {
-          const state = await rig.state()
+          const state = await rig.look()
           if (isLast || wanted.some(each => isDeepStrictEqual(each, state))) return state
         } catch (cause) {
           // A container that restarts has no process, or one that is gone before it was asked.
