@@ -5,7 +5,8 @@ import { Added, isAmong } from './added.ts'
 import { exceptionsOf, readSourceTree, type SourceTree } from './baseline.ts'
 import type { Change } from './change.ts'
 import { Crowd } from './crowd.ts'
-import { HeldChanges, isRunningIn } from './held-changes.ts'
+import { GitLfs } from './git-lfs.ts'
+import { HeldChanges } from './held-changes.ts'
 import { HookWatch } from './hooks.ts'
 import { allowedOutputs } from './ignored.ts'
 import type { Told, WatchOptions } from './messages.ts'
@@ -35,6 +36,7 @@ export class Engine {
   readonly #repositories: Repositories
   readonly #sources: Sources
   readonly #added: Added
+  readonly #lfs: GitLfs
   readonly #held: HeldChanges
   readonly #surroundings: Surroundings
   readonly #unread: UnreadFiles
@@ -56,8 +58,10 @@ export class Engine {
     this.#sources = new Sources(this.#workspace, watching, now)
     this.#sweep = new Sweep(this.#sources, now)
     this.#added = new Added(this.#workspace, now)
-    this.#held = new HeldChanges(now, isRunningIn(options.procRoot))
-    const tools = new ToolWatch(this.#workspace, options.toolFolders.map(octetPath), watching)
+    const toolFolders = options.toolFolders.map(octetPath)
+    this.#lfs = new GitLfs(options.procRoot, toolFolders)
+    this.#held = new HeldChanges(now, this.#lfs)
+    const tools = new ToolWatch(this.#workspace, toolFolders, watching)
     this.#surroundings = new Surroundings(this.#workspace, new HookWatch(watching), tools, this.#telling)
     this.#unread = new UnreadFiles(this.#telling)
     this.#allowed = allowedOutputs(options.allow)
@@ -155,6 +159,7 @@ export class Engine {
   #notice(notice: Notice): boolean {
     this.#surroundings.notice(notice)
     if (!notice.path.startsWith(`${this.#workspace}/`)) return true
+    if (notice.process !== undefined) this.#lfs.notice(notice.process)
     const path = notice.path.slice(this.#workspace.length + 1)
     const changes = this.#sources.notice(path, notice)
     if (changes === undefined) {

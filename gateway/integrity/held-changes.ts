@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { ProcessInfo } from '../record/event.ts'
-import type { OctetPath } from './plain-file.ts'
 import type { Change } from './change.ts'
+import type { GitLfs } from './git-lfs.ts'
+import type { OctetPath } from './plain-file.ts'
 
 /** git is waited for so long after a change, in milliseconds. */
 const holdMs = 300
@@ -21,13 +21,13 @@ interface Held {
  */
 export class HeldChanges {
   readonly #now: () => number
-  readonly #isRunning: (process: ProcessInfo) => boolean
+  readonly #lfs: Pick<GitLfs, 'isIt' | 'isRunning'>
   readonly #held = new Map<OctetPath, Held>()
 
-  /** `isRunning`: git's helpers write file after file, and the index when they are done (`git lfs pull`). */
-  constructor(now: () => number, isRunning: (process: ProcessInfo) => boolean) {
+  /** `lfs`: `git lfs pull` writes file after file, and the index when it is done. Nobody else is waited for as long as he runs. */
+  constructor(now: () => number, lfs: Pick<GitLfs, 'isIt' | 'isRunning'>) {
     this.#now = now
-    this.#isRunning = isRunning
+    this.#lfs = lfs
   }
 
   /** False when it is to be told at once. */
@@ -57,34 +57,31 @@ export class HeldChanges {
     const released: Change[] = []
     for (const [path, { since, changes }] of this.#held) {
       const isAtWork = (): boolean =>
-        isBusy(path) || changes.some(({ process }) => process !== undefined && this.#isRunning(process))
+        isBusy(path) || changes.some(({ process }) => process !== undefined && this.#lfs.isRunning(process))
       const isWaiting = now - since < holdMs || (now - since < longestHoldMs && isAtWork())
       if (isWaiting && !isLast) continue
       this.#held.delete(path)
-      if (!isOtherForm(changes)) released.push(...changes)
+      if (!this.#isOtherForm(changes)) released.push(...changes)
     }
     return released
   }
+
+  /**
+   * Did `git lfs` bring a file from one form that is right to the other: from the pointer to its large file, or back? What went by
+   * between was never a source: who swaps one and puts it back ends where it began.
+   */
+  #isOtherForm(changes: readonly Change[]): boolean {
+    const [first] = changes
+    const last = changes.at(-1)
+    if (last?.event !== 'restored' || first?.before === undefined || last.after === undefined) return false
+    return (
+      first.before !== last.after && changes.every(({ process }) => process !== undefined && this.#lfs.isIt(process))
+    )
+  }
 }
 
-/**
- * Did git bring a file from one form that is right to the other: from the pointer to its large file, or back? What went by between
- * was never a source: who swaps one and puts it back ends where it began.
- */
-function isOtherForm(changes: readonly Change[]): boolean {
-  const [first] = changes
-  const last = changes.at(-1)
-  if (last?.event !== 'restored' || first?.before === undefined || last.after === undefined) return false
-  return first.before !== last.after && changes.every(({ process }) => process !== undefined && isGit(process))
-}
-
-/** Is a process there, in a procfs with the pids that it is told by? Without one nobody is. */
-export function isRunningIn(procRoot: string | undefined): (process: ProcessInfo) => boolean {
-  return ({ pid }) => procRoot !== undefined && existsSync(`${procRoot}/${pid}`)
-}
-
-/** By its name: whoever lies about it is told a little later. */
-export function isGit({ exe }: ProcessInfo): boolean {
+/** By its name: whoever lies about it is told 300 ms later, or as soon as nobody holds git's lock. */
+function isGit({ exe }: ProcessInfo): boolean {
   const name = basename(exe)
   return name === 'git' || name.startsWith('git-') || exe.includes('/git-core/')
 }

@@ -112,4 +112,21 @@ await t.test('a repository with files in Git LFS, fetched by its own client', { 
     t.equal(run.exitCode, 0, run.stderr)
     t.strictSame(fileEvents(run.lines), ['overwritten swapped/data/b.bin dash'])
   })
+
+  await t.test('a program that only has the name of git-lfs hides nothing behind a pointer', async t => {
+    const home = lab.file('lied')
+    mkdirSync(home)
+    const swap =
+      'import time; file = "data/b.bin"; open(file, "w").write("evil"); time.sleep(1); open(file, "w").write("large"); time.sleep(1)'
+    const script = `git lfs install; GIT_LFS_SKIP_SMUDGE=1 git clone -q -b large ${repository} app; cd app; sleep 0.7
+mkdir ../liar; cp "$(python3 -c 'import os; print(os.path.realpath("/proc/self/exe"))')" ../liar/git-lfs
+../liar/git-lfs -c '${swap}'`
+    const run = await runBehind(lab, {
+      policy: `${auditPolicy}integrity: { workspace: ${home} }\n`,
+      command: ['sh', '-ec', `cd '${home}'; ${script}`],
+      env: { ...identity, HOME: home },
+    })
+    t.equal(run.exitCode, 0, run.stderr)
+    t.strictSame(fileEvents(run.lines), ['overwritten app/data/b.bin git-lfs', 'restored app/data/b.bin git-lfs'])
+  })
 })
