@@ -13,7 +13,8 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 packages_run='nftables iproute2 util-linux tini ca-certificates'
 packages_test='tcpdump nginx-light fcgiwrap openssh-server openssh-client dpkg-dev apt-utils bind9-dnsutils git curl wget
   socat openssl procps python3 python3-pip iputils-ping netcat-openbsd nghttp2-client iodine dns2tcp dnsmasq-base libfaketime
-  git-lfs ruby bundler libmaven-compiler-plugin-java libmaven-resources-plugin-java libmaven-jar-plugin-java libcommons-lang3-java'
+  git-lfs ruby bundler libmaven-compiler-plugin-java libmaven-resources-plugin-java libmaven-jar-plugin-java libcommons-lang3-java
+  skopeo nuget gradle'
 packages_docker='iptables mmdebstrap'
 packages_bench='squid-openssl mitmproxy haproxy unbound dnsperf wrk hyperfine'
 packages=$packages_run

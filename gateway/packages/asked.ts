@@ -54,6 +54,8 @@ export interface RequestShape {
   readonly host: string
   /** Of the path, decoded one by one; there may be slashes in them. */
   readonly segments: readonly string[]
+  /** As sent, without the question mark; empty where there is none. */
+  readonly query: string
   /** Lower case; empty where there is none. */
   readonly accept: string
   readonly agent: string

@@ -30,8 +30,11 @@ const inOrder = Object.values(registries)
 const longestPath = 2_048
 const mostSegments = 40
 
+/** What of a request says what it asks for. */
+type Recognisable = Pick<SeenRequest, 'path' | 'fields'> & Partial<Pick<SeenRequest, 'target'>>
+
 /** What a request to `authority` (host, with port where it is not the scheme's own) asks a registry for; undefined when it asks for no package that we know of. Never throws. */
-export function recognise(request: Pick<SeenRequest, 'path' | 'fields'>, authority: string): Asked | undefined {
+export function recognise(request: Recognisable, authority: string): Asked | undefined {
   const shape = shapeOf(request, authority)
   if (shape === undefined) return undefined
   for (const registry of inOrder) {
@@ -41,7 +44,7 @@ export function recognise(request: Pick<SeenRequest, 'path' | 'fields'>, authori
   return undefined
 }
 
-function shapeOf({ path, fields }: Pick<SeenRequest, 'path' | 'fields'>, authority: string): RequestShape | undefined {
+function shapeOf({ path, target = '', fields }: Recognisable, authority: string): RequestShape | undefined {
   if (path === undefined || path.length > longestPath) return undefined
   const raw = path.split('/').slice(1)
   if (raw.length > mostSegments) return undefined
@@ -49,9 +52,16 @@ function shapeOf({ path, fields }: Pick<SeenRequest, 'path' | 'fields'>, authori
   return {
     host: authority,
     segments,
+    query: queryOf(target),
     accept: fields.get('accept')?.toLowerCase() ?? '',
     agent: fields.get('user-agent')?.toLowerCase() ?? '',
   }
+}
+
+/** One that is too long for a name is none. */
+function queryOf(target: string): string {
+  const at = target.indexOf('?')
+  return at < 0 || target.length - at > longestPath ? '' : target.slice(at + 1)
 }
 
 /** A segment that is not validly escaped stays as it is, and is then no part of any package's name. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { ScriptHandler } from '../lab/origin-log.ts'
 import { whyNoProgram } from './toolchain.ts'
 
@@ -13,6 +13,11 @@ const plugins = ['maven-compiler-plugin', 'maven-resources-plugin', 'maven-jar-p
 export function whyNoMaven(): string | false {
   const own = plugins.map(name => whyNoProgram(name, [`${root}/org/apache/maven/plugins`])).find(why => why !== false)
   return whyNoProgram('mvn') || whyNoProgram('javac') || (own ?? false)
+}
+
+/** Why an artifact, by its path, cannot be served here; `false` when it can. */
+export function whyNoArtifact(path: string): string | false {
+  return whyNoProgram(basename(path), [join(root, dirname(path))])
 }
 
 /** The newest version that is there. */

@@ -95,6 +95,29 @@ t.test('nuget: times of registrations; the year 1900 is none', async t => {
   ])
 })
 
+t.test('nuget: the entries of a feed of version 2, of the package that was asked for', async t => {
+  const entry = (of: string, version: string, more = ''): string =>
+    `<entry><id>https://x.test/api/v2/Packages(Id='${of}',Version='${version}')</id><content type="application/zip" src="https://x.test/api/v2/package/${of}/${version}"/><m:properties><d:Version>${version}</d:Version>${more}</m:properties></entry>`
+  const hash = Buffer.alloc(64, 1).toString('base64')
+  const said = `<d:PackageHash>${hash}</d:PackageHash><d:PackageHashAlgorithm>SHA512</d:PackageHashAlgorithm><d:Published m:type="Edm.DateTime">2026-01-02T03:04:05</d:Published>`
+  const unlisted = '<d:Published m:type="Edm.DateTime">1900-01-01T00:00:00</d:Published>'
+  const feed = `<?xml version="1.0"?><feed>${entry('LIB', '1.0.0-Beta', said)}${entry('lib', '0.9.0', unlisted)}${entry('other', '9.0.0', said)}</feed>`
+  const releases = read('nuget', feed)
+  t.match(releases, [
+    {
+      key: '1.0.0-beta',
+      version: '1.0.0-Beta',
+      publishedAt: published,
+      digests: { sha512: hash },
+      url: 'https://x.test/api/v2/package/LIB/1.0.0-Beta',
+    },
+    { key: '0.9.0', publishedAt: undefined, digests: { sha512: undefined } },
+  ])
+  t.equal(releases.length, 2)
+  t.strictSame(read('nuget', '<?xml version="1.0"?><feed></feed>'), [])
+  t.throws(() => read('nuget', '<!doctype html><title>Sign in</title>'), TypeError)
+})
+
 t.test('golang: the time of a version', async t => {
   t.match(read('golang', { Version: 'v1.2.0', Time: '2026-01-02T03:04:05Z' }), [
     { key: 'v1.2.0', publishedAt: published },

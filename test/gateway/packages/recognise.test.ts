@@ -131,6 +131,26 @@ for (const [path, sent, kind, purl] of cases)
     t.equal(asked && purlOf(asked), purl)
   })
 
+const nugetTargets: readonly [target: string, purl: string | undefined][] = [
+  ['/api/v2/Packages(Id=%27NUnit%27,Version=%274.0.1%27)', 'pkg:nuget/NUnit'],
+  ["/api/v2/FindPackagesById()?id='NUnit'&semVerLevel=2.0.0", 'pkg:nuget/NUnit'],
+  ['/api/v2/FindPackagesById?id=%27NUnit%27', 'pkg:nuget/NUnit'],
+  ["/nuget/Packages()?$filter=(tolower(Id)%20eq%20'nunit')%20and%20IsLatestVersion", 'pkg:nuget/nunit'],
+  ["/nuget/Packages()?$filter=(Id%20eq%20'a')%20or%20(Id%20eq%20'b')", undefined],
+  ["/api/v2/Search()?searchTerm='nunit'", undefined],
+  ['/api/v2/FindPackagesById()?id=nunit', undefined],
+  [`/api/v2/FindPackagesById()?id='${'x'.repeat(3_000)}'`, undefined],
+  ['/api/v2/FindPackagesById()', undefined],
+  ['/api/v2/$metadata', undefined],
+]
+
+for (const [target, purl] of nugetTargets)
+  t.test(`recognise(): ${target.slice(0, 80)}`, async t => {
+    const asked = recognise({ path: target.split('?')[0], target, fields: fields({}) }, 'registry.test')
+    t.equal(asked && purlOf(asked, true), purl)
+    if (asked !== undefined) t.match(asked, { kind: 'metadata', version: undefined })
+  })
+
 /** What other hosts are asked for, and no registry: nothing may be made of it. */
 const others: readonly [path: string, sent: Readonly<Record<string, string>>][] = [
   ['/', {}],
