@@ -8,6 +8,7 @@ import { BodyFrame } from './framing.ts'
 import { readResponseHead, type ResponseHead } from './head.ts'
 import { HeldBytes } from './held-bytes.ts'
 import type { LegOwner } from './leg-owner.ts'
+import { receive } from './receiver.ts'
 import { fieldsOfHead } from './seen-fields.ts'
 import { Sender } from './sender.ts'
 
@@ -18,6 +19,7 @@ export class OriginLeg {
   isBound = false
   readonly #socket: Socket
   readonly #sender: Sender
+  readonly #receiving: Disposable
   readonly #owner: LegOwner
   readonly #limits: HttpLimits
   readonly #bounds: { readonly maxHead: number; readonly maxLine: number; readonly maxFields: number }
@@ -35,7 +37,8 @@ export class OriginLeg {
     this.#bounds = { maxHead: limits.maxResponseHead, maxLine: limits.maxResponseHead, maxFields: limits.maxFields }
     this.#socket = connection.socket
     this.#sender = new Sender(connection.socket)
-    this.#socket.on('data', this.#onData).on('drain', this.#onDrain).on('end', this.#onEnd).on('close', this.#onClose)
+    this.#receiving = receive(this.#socket, this.#onData)
+    this.#socket.on('drain', this.#onDrain).on('end', this.#onEnd).on('close', this.#onClose)
     this.#socket.resume()
   }
 
@@ -84,11 +87,8 @@ export class OriginLeg {
   /** Lets go of the connection: paused, without listeners. */
   detach(): UpstreamConnection {
     this.#state = 'gone'
-    this.#socket
-      .off('data', this.#onData)
-      .off('drain', this.#onDrain)
-      .off('end', this.#onEnd)
-      .off('close', this.#onClose)
+    this.#receiving[Symbol.dispose]()
+    this.#socket.off('drain', this.#onDrain).off('end', this.#onEnd).off('close', this.#onClose)
     this.#socket.pause()
     return this.connection
   }

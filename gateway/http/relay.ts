@@ -3,6 +3,7 @@ import { unreachable } from '../errors.ts'
 import { answersInto } from './answers.ts'
 import type { HttpContext } from './context.ts'
 import { Conversation } from './conversation.ts'
+import { receive } from './receiver.ts'
 import { onPolicyChange } from './recheck.ts'
 import { onClientBytes, onHeadTimeout, onHeldRequest } from './requests.ts'
 import type { Stall } from './stall-watch.ts'
@@ -27,7 +28,7 @@ export function relayHttp1(client: Socket, context: HttpContext): Promise<void> 
       onClientGone(it, hadError)
       resolve()
     }
-    client.on('data', (bytes: Buffer) => onClientBytes(it, bytes))
+    receive(client, bytes => onClientBytes(it, bytes))
     client.on('drain', () => it.clientDrained())
     client.on('end', () => it.clientEnded())
     client.on('close', onClose)
