@@ -17,8 +17,8 @@ start() {
   tidegate_here=$(dirname "$(readlink -f "$0")")/..
   tidegate_node=$(find_node "$tidegate_here") || exit
   # A small nursery: what a gateway makes dies young, and 16 MiB (the default) of it would be resident twice, for nothing.
-  # The shapes of objects outlive the objects: a gateway whose last connection has closed would forget with the shapes all code
-  # that was compiled for them, and be three times as slow for the first seconds of the next ones.
+  # The shapes of objects outlive the objects: when its last connection had closed, a gateway would forget with the shapes the code
+  # that was compiled for them.
   exec "$tidegate_node" --disable-warning=ExperimentalWarning --max-semi-space-size=8 --retain-maps-for-n-gc=1000000 \
     "$tidegate_here/bin/load.mjs" "$@"
 }
