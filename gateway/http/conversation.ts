@@ -53,7 +53,7 @@ export class Conversation implements Disposable {
     this.watch = new StallWatch(
       socket,
       context.limits,
-      () => this.exchange?.progress,
+      () => this.exchange !== undefined,
       stall => events.onStall(stall),
     )
     const { maxRequestHead, maxLine, maxFields } = context.limits

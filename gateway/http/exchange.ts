@@ -75,11 +75,6 @@ export class Exchange {
     if (look?.note !== undefined) this.flow.note(look.note)
   }
 
-  /** Bytes carried so far, both ways. */
-  get progress(): number {
-    return this.flow.sent + this.flow.received
-  }
-
   get rule(): string | null {
     return this.#judged.decision.rule
   }

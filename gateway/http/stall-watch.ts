@@ -4,27 +4,32 @@ import type { HttpLimits } from './context.ts'
 /** What has taken too long: the rest of a head, the next request, or the exchange that is open. */
 export type Stall = 'head' | 'idle' | 'exchange'
 
+/** How often in `idleMs` is looked whether a connection is quiet: so much of it may a limit be noticed late. */
+const looks = 4
+
 /**
- * Time limits of one client connection. An open exchange costs nothing per message: the socket's own timer says when
- * it has been quiet for `idleMs`, and quiet stretches are added up.
+ * Time limits of one client connection. They cost nothing per message: now and then it is looked whether bytes have come or gone.
  */
 export class StallWatch implements Disposable {
   readonly #client: Socket
   readonly #limits: HttpLimits
-  readonly #progress: () => number | undefined
+  readonly #isOpen: () => boolean
   readonly #onStall: (stall: Stall) => void
+  readonly #looking: NodeJS.Timeout
+  readonly #lookMs: number
   #head: NodeJS.Timeout | undefined
-  #lastProgress: number | undefined
+  /** That came and went until the last look. */
+  #bytes = 0
   #quietMs = 0
 
-  /** `progress`: bytes carried in the open exchange, undefined while none is open. */
-  constructor(client: Socket, limits: HttpLimits, progress: () => number | undefined, onStall: (stall: Stall) => void) {
+  /** `isOpen`: is an exchange under way? */
+  constructor(client: Socket, limits: HttpLimits, isOpen: () => boolean, onStall: (stall: Stall) => void) {
     this.#client = client
     this.#limits = limits
-    this.#progress = progress
+    this.#isOpen = isOpen
     this.#onStall = onStall
-    client.setTimeout(limits.idleMs)
-    client.on('timeout', this.#onQuiet)
+    this.#lookMs = limits.idleMs / looks
+    this.#looking = setInterval(this.#look, this.#lookMs).unref()
   }
 
   /** The beginning of a head is there; the rest must come within `headMs`, however steadily it drips. */
@@ -40,16 +45,16 @@ export class StallWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.headRead()
-    this.#client.off('timeout', this.#onQuiet)
-    this.#client.setTimeout(0)
+    clearInterval(this.#looking)
   }
 
-  readonly #onQuiet = (): void => {
-    const progress = this.#progress()
-    if (progress === undefined) return this.#onStall('idle')
-    this.#quietMs = progress === this.#lastProgress ? this.#quietMs + this.#limits.idleMs : this.#limits.idleMs
-    this.#lastProgress = progress
-    if (this.#quietMs >= this.#limits.stallMs) return this.#onStall('exchange')
-    this.#client.setTimeout(this.#limits.idleMs)
+  readonly #look = (): void => {
+    const bytes = this.#client.bytesRead + this.#client.bytesWritten
+    this.#quietMs = bytes === this.#bytes ? this.#quietMs + this.#lookMs : 0
+    this.#bytes = bytes
+    const stall = this.#isOpen() ? 'exchange' : 'idle'
+    if (this.#quietMs < (stall === 'idle' ? this.#limits.idleMs : this.#limits.stallMs)) return
+    clearInterval(this.#looking)
+    this.#onStall(stall)
   }
 }
