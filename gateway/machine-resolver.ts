@@ -4,6 +4,7 @@ import { parseResolvConf } from './dns/resolv-conf.ts'
 import { openUpstreamResolver, type UpstreamResolver } from './dns/upstream.ts'
 import { GatewayError } from './errors.ts'
 import { parseHosts } from './net/hosts-file.ts'
+import { connectDatagrams } from './packet/datagram-batch.ts'
 
 /**
  * A resolver of its own for one job, which knows what the machine's hosts file says and asks its DNS servers: no job sees by its cache what another
@@ -14,7 +15,7 @@ export async function openMachineResolver(now: () => number): Promise<UpstreamRe
   const { servers, ...patience } = parseResolvConf(await readResolvConf())
   const hosts = parseHosts(await readFile('/etc/hosts', 'utf8').catch(() => ''), hostname()).others
   // What is known expires in its own time, and who waits waits as long, whatever the machine's clock is set to.
-  return openUpstreamResolver({ servers, patience, hosts, now })
+  return openUpstreamResolver({ servers, patience, hosts, now, connect: connectDatagrams })
 }
 
 async function readResolvConf(): Promise<string> {

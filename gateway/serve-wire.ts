@@ -12,6 +12,7 @@ import { parseCidr, renderCidr } from './net/cidr.ts'
 import { parsePort } from './net/port.ts'
 import type { JobGauges } from './observe/job-gauges.ts'
 import type { Metrics } from './observe/metrics.ts'
+import { DatagramBatch } from './packet/datagram-batch.ts'
 import { redirectedEnds } from './packet/original-destination.ts'
 import type { TableReading } from './packet/table-reading.ts'
 import type { ChangeableRules } from './packet/table.ts'
@@ -93,7 +94,11 @@ export async function serveWire(options: ServeOptions, signal: AbortSignal): Pro
         bind: {
           address: wire.gatewayAddress,
           port: 0,
-          descriptors: { udp: wire.dnsUdp.descriptor(), tcp: wire.dnsTcp.descriptor() },
+          descriptors: {
+            udp: wire.dnsUdp.descriptor(),
+            tcp: wire.dnsTcp.descriptor(),
+            batch: onFull => new DatagramBatch(wire.dnsUdp.descriptor(), { onFull }),
+          },
         },
         upstream: resolver,
         now,

@@ -65,14 +65,24 @@ export function lowerCase(byte: number): number {
 
 /** Writes `host` in wire form, uncompressed; returns the offset after it. The target needs `host.length + 2` bytes. */
 export function writeName(host: Hostname, target: Buffer, offset: number): number {
-  let at = offset
-  for (const label of host.split('.')) {
-    target[at] = label.length
-    at += 1 + target.write(label, at + 1, 'latin1')
+  // Byte by byte, the length of each label when its end is seen: this runs once per question to a resolver.
+  let start = offset
+  let at = offset + 1
+  for (let index = 0; index < host.length; index++) {
+    const code = host.charCodeAt(index)
+    target[at] = code
+    if (code === dot) {
+      target[start] = at - start - 1
+      start = at
+    }
+    at += 1
   }
+  target[start] = at - start - 1
   target[at] = 0
   return at + 1
 }
+
+const dot = 0x2e
 
 /**
  * The labels of an uncompressed wire name as text for a log line, in the escapes of RFC 1035 §5.1: a dot inside a label

@@ -59,16 +59,16 @@ function fromExistence(
   now: number,
 ): Outcome {
   const source = found.cached ? 'cache' : 'upstream'
-  const known = { ttl: ttlOf(found.expiresAt, now), error: undefined, failure: undefined, source } as const
+  const ttl = ttlOf(found.expiresAt, now)
   switch (found.outcome) {
     case 'exists':
       return action.do === 'address'
-        ? { ...known, rcode: rcode.noError, answer: { kind: 'virtual', host: action.host } }
-        : { ...known, rcode: rcode.noError, answer: { kind: 'negative' } }
+        ? known(rcode.noError, { kind: 'virtual', host: action.host }, ttl, source)
+        : known(rcode.noError, negative, ttl, source)
     case 'no-data':
-      return { ...known, rcode: rcode.noError, answer: { kind: 'negative' } }
+      return known(rcode.noError, negative, ttl, source)
     case 'no-name':
-      return { ...known, rcode: rcode.nxDomain, answer: { kind: 'negative' } }
+      return known(rcode.nxDomain, negative, ttl, source)
     case 'failed':
       return failed(found.failure ?? 'UPSTREAM_DNS', source)
     default:
@@ -79,9 +79,14 @@ function fromExistence(
 function fromFinding(found: Finding, now: number): Outcome {
   const source = found.cached ? 'cache' : 'upstream'
   if (found.failure !== undefined) return failed(found.failure, source)
-  const answer: Answer =
-    found.records === undefined ? { kind: 'negative' } : { kind: 'records', records: found.records }
-  return { rcode: found.rcode, answer, ttl: ttlOf(found.expiresAt, now), error: undefined, failure: undefined, source }
+  const answer: Answer = found.records === undefined ? negative : { kind: 'records', records: found.records }
+  return known(found.rcode, answer, ttlOf(found.expiresAt, now), source)
+}
+
+const negative: Answer = { kind: 'negative' }
+
+function known(code: number, answer: Outcome['answer'], ttl: number, source: Source): Outcome {
+  return { rcode: code, answer, ttl, error: undefined, failure: undefined, source }
 }
 
 /** SERVFAIL with its cause: the client may try again, and a person can see what is wrong. */
@@ -106,11 +111,11 @@ const infoCodes: Partial<Record<ErrorCode, number>> = {
 
 /** Gives the name its address; out of addresses is a failure of ours, and says so. */
 export function settle(outcome: Outcome, job: Job, flow: string): Outcome & { readonly answer: Answer } {
-  const { answer } = outcome
-  if (answer.kind !== 'virtual') return { ...outcome, answer }
-  const address = job.names.assign(answer.host, outcome.ttl, flow)
-  if (address !== undefined) return { ...outcome, answer: { kind: 'address', address } }
-  return { ...failed('LIMIT_REACHED', outcome.source), answer: { kind: 'none' } }
+  const { rcode: code, answer, ttl, error, failure, source } = outcome
+  if (answer.kind !== 'virtual') return { rcode: code, answer, ttl, error, failure, source }
+  const address = job.names.assign(answer.host, ttl, flow)
+  if (address === undefined) return { ...failed('LIMIT_REACHED', source), answer: { kind: 'none' } }
+  return { rcode: code, answer: { kind: 'address', address }, ttl, error, failure, source }
 }
 
 function ttlOf(expiresAt: number, now: number): number {

@@ -118,7 +118,12 @@ export class QuestionLog {
 
   /** Writes what was counted in windows that are over, or in all of them. */
   flush(all: boolean): void {
-    for (const [key, window] of this.#windows) if (all || this.#isOver(window)) this.#close(key, window)
+    const now = this.#now()
+    for (const [key, window] of this.#windows) {
+      // The oldest comes first, and those behind it are not over either.
+      if (!all && now - window.startedAt < windowMs) return
+      if (all || window.pending === 0) this.#close(key, window)
+    }
   }
 
   #isOver(window: Window): boolean {
@@ -146,10 +151,19 @@ export class QuestionLog {
     sent: number,
     received: number,
   ): void {
-    using open = this.#job.openFlow({ layer: 'dns', protocol: 'dns', flow, ...facts })
-    open.note({ startedAt, durationMs, ...(process === undefined ? {} : { process }) })
-    open.sent = sent
-    open.received = received
+    // All is known: what an open flow is for would cost as much as the rest of the line.
+    const event: { -readonly [Key in keyof FlowEvent]: FlowEvent[Key] } = {
+      layer: 'dns',
+      protocol: 'dns',
+      flow,
+      ...facts,
+      startedAt,
+      durationMs,
+      bytesSent: sent,
+      bytesReceived: received,
+    }
+    if (process !== undefined) event.process = process
+    this.#job.sink.write(event)
   }
 }
 

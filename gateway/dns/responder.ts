@@ -215,15 +215,16 @@ function readMessage(message: Buffer, peer: Peer): Reading {
 }
 
 function factsOf(query: Query, outcome: Outcome, { verdict, reason, rule }: Judgement): Facts {
-  return {
+  const facts: { -readonly [Key in keyof Facts]: Facts[Key] } = {
     host: query.name,
     qtype: renderRecordType(query.type),
     rcode: renderRcode(outcome.rcode),
     verdict,
     reason,
-    ...(rule === null ? {} : { rule }),
-    ...(outcome.failure === undefined ? {} : { error: outcome.failure }),
   }
+  if (rule !== null) facts.rule = rule
+  if (outcome.failure !== undefined) facts.error = outcome.failure
+  return facts
 }
 
 /** Names that would be refused look like data being carried out; admitted ones are many, which may be honest. */

@@ -4,6 +4,7 @@ import { rcode } from './rcode.ts'
 import { recordType } from './record-type.ts'
 import type { Records } from './reply.ts'
 import type { UpstreamQuestion } from './upstream-question.ts'
+import { headerBytes } from './wire.ts'
 
 /** What a resolver said, as far as we take it. */
 export interface UpstreamAnswer {
@@ -23,6 +24,8 @@ const maxRecordsBytes = 16_384
 
 interface Cursor {
   readonly message: Buffer
+  /** The asked name, as `readName()` gives it. */
+  readonly asked: string
   at: number
 }
 
@@ -44,14 +47,16 @@ export function readResponse(message: Buffer, question: UpstreamQuestion): Upstr
   const answers = readUint16(message, 6)
   const authorities = readUint16(message, 8)
   if (answers + authorities > maxRecords) return undefined
-  const cursor: Cursor = { message, at: question.questionEnd }
+  // The question is ours: a canonical name, whose bytes are its key. Its end, type and class follow.
+  const asked = question.message.toString('latin1', headerBytes, question.questionEnd - 5)
+  const cursor: Cursor = { message, asked, at: question.questionEnd }
   const records = readRecords(cursor, answers)
   if (records === undefined) return undefined
   const sectionEnd = cursor.at
   const negativeTtl = readNegativeTtl(cursor, authorities)
   if (negativeTtl === undefined) return undefined
 
-  const chain = followAliases(message, records, question)
+  const chain = followAliases(message, records, asked, question.type)
   if (chain === undefined) return undefined
   const name = chain.at(-1)
   const wanted = records.filter(record => record.type === question.type && record.owner === name)
@@ -89,7 +94,9 @@ function readRecords(cursor: Cursor, count: number): readonly ResourceRecord[] |
 
 function readRecord(cursor: Cursor): ResourceRecord | undefined {
   const { message, at: start } = cursor
-  const name = readName(message, start)
+  // Nearly every record belongs to the asked name and says so by a pointer to the question, which is known to be the same.
+  const isAsked = message[start] === 0xc0 && message[start + 1] === headerBytes
+  const name = isAsked ? { key: cursor.asked, end: start + 2 } : readName(message, start)
   if (name === undefined || name.end + 10 > message.length) return undefined
   const data = name.end + 10
   const end = data + readUint16(message, name.end + 8)
@@ -116,15 +123,14 @@ function readNegativeTtl(cursor: Cursor, count: number): number | undefined {
 function followAliases(
   message: Buffer,
   records: readonly ResourceRecord[],
-  question: UpstreamQuestion,
+  asked: string,
+  type: number,
 ): readonly string[] | undefined {
-  const asked = readName(question.message, 12)
-  if (asked === undefined) return undefined
-  const chain = [asked.key]
-  if (question.type === recordType.cname) return chain
+  const chain = [asked]
+  if (type === recordType.cname || !records.some(record => record.type === recordType.cname)) return chain
   const aliases = new Map<string, ResourceRecord>()
   for (const record of records) if (record.type === recordType.cname) aliases.set(record.owner, record)
-  for (let alias = aliases.get(asked.key); alias !== undefined; alias = aliases.get(chain.at(-1) ?? '')) {
+  for (let alias = aliases.get(asked); alias !== undefined; alias = aliases.get(chain.at(-1) ?? '')) {
     const target = readName(message, alias.data)
     if (target === undefined || target.end !== alias.end || chain.includes(target.key) || chain.length > maxAliases) {
       return undefined

@@ -3,7 +3,7 @@ import { rcode } from './rcode.ts'
 import { isTruncated, readRcode, readResponse, type UpstreamAnswer } from './response.ts'
 import type { UpstreamQuestion } from './upstream-question.ts'
 import { askOverTcp } from './upstream-tcp.ts'
-import { UpstreamUdp, type ResolverAddress } from './upstream-udp.ts'
+import { UpstreamUdp, type ConnectDatagrams, type ResolverAddress } from './upstream-udp.ts'
 
 /** What became of a question: an answer (NXDOMAIN is one), or nothing that can be believed. */
 export type Exchanged =
@@ -35,8 +35,7 @@ interface Resolver {
 
 /** Asks the resolvers of the machine, in their order, beginning with the one that answered last. Owns their sockets. */
 export class UpstreamExchange implements Disposable {
-  readonly #resolvers: readonly Resolver[]
-  readonly #patience: Patience
+  readonly #shared: Shared
   readonly #now: () => number
   /** The oldest first. */
   readonly #running = new Set<Exchange>()
@@ -45,9 +44,21 @@ export class UpstreamExchange implements Disposable {
   #ticking: NodeJS.Timeout | undefined
   #disposed = false
 
-  constructor(addresses: readonly ResolverAddress[], patience: Patience, now: () => number) {
-    this.#resolvers = addresses.map(address => ({ address, udp: new UpstreamUdp(address, now), edns: true }))
-    this.#patience = patience
+  constructor(
+    addresses: readonly ResolverAddress[],
+    patience: Patience,
+    now: () => number,
+    connect: ConnectDatagrams | undefined,
+  ) {
+    this.#shared = {
+      resolvers: addresses.map(address => ({ address, udp: new UpstreamUdp(address, now, connect), edns: true })),
+      patience,
+      askTcp: async (resolver, question, signal) => this.#askTcp(resolver, question, signal),
+      ended: (exchange, resolver) => {
+        this.#running.delete(exchange)
+        if (resolver !== undefined) this.#preferred = resolver
+      },
+    }
     this.#now = now
   }
 
@@ -63,18 +74,7 @@ export class UpstreamExchange implements Disposable {
       queueMicrotask(() => onDone({ kind: 'failure', code: refused, rcode: undefined }))
       return
     }
-    const exchange: Exchange = new Exchange(question, {
-      resolvers: this.#resolvers,
-      patience: this.#patience,
-      first: this.#preferred,
-      startedAt: this.#now(),
-      askTcp: async (resolver, signal) => this.#askTcp(resolver, question, signal),
-      onDone: (exchanged, resolver) => {
-        this.#running.delete(exchange)
-        if (resolver !== undefined) this.#preferred = resolver
-        onDone(exchanged)
-      },
-    })
+    const exchange = new Exchange(question, this.#shared, this.#preferred, this.#now(), onDone)
     this.#running.add(exchange)
     exchange.begin()
     // One timer for all: setting and clearing two for each question costs more than the question.
@@ -85,7 +85,7 @@ export class UpstreamExchange implements Disposable {
     this.#disposed = true
     clearInterval(this.#ticking)
     for (const exchange of this.#running) exchange.stop()
-    for (const { udp } of this.#resolvers) udp[Symbol.dispose]()
+    for (const { udp } of this.#shared.resolvers) udp[Symbol.dispose]()
   }
 
   #tick(): void {
@@ -107,31 +107,44 @@ export class UpstreamExchange implements Disposable {
   }
 }
 
-interface ExchangeOptions {
+/** What all exchanges have in common. */
+interface Shared {
   readonly resolvers: readonly Resolver[]
   readonly patience: Patience
-  /** Index of the resolver to begin with. */
-  readonly first: number
-  readonly startedAt: number
-  readonly askTcp: (resolver: Resolver, signal: AbortSignal) => Promise<Buffer | undefined>
+  readonly askTcp: (resolver: Resolver, question: UpstreamQuestion, signal: AbortSignal) => Promise<Buffer | undefined>
   /** `resolver` is the index of the one that answered. */
-  readonly onDone: (exchanged: Exchanged, resolver?: number) => void
+  readonly ended: (exchange: Exchange, resolver: number | undefined) => void
 }
 
 /** The tries for one question; the first answer that can be believed ends it. */
 class Exchange {
   readonly #question: UpstreamQuestion
-  readonly #options: ExchangeOptions
-  readonly #forget: (() => void)[] = []
+  readonly #shared: Shared
+  /** Index of the resolver to begin with. */
+  readonly #first: number
+  readonly #startedAt: number
+  readonly #onDone: (exchanged: Exchanged) => void
+  /** What forgets a try: of the first, and of the further ones, which are rare. */
+  #forget: (() => void) | undefined
+  #forgetOthers: (() => void)[] | undefined
   #abortTcp: AbortController | undefined
   #tried = 0
   #open = 0
   #said: number | undefined
   #ended = false
 
-  constructor(question: UpstreamQuestion, options: ExchangeOptions) {
+  constructor(
+    question: UpstreamQuestion,
+    shared: Shared,
+    first: number,
+    startedAt: number,
+    onDone: (exchanged: Exchanged) => void,
+  ) {
     this.#question = question
-    this.#options = options
+    this.#shared = shared
+    this.#first = first
+    this.#startedAt = startedAt
+    this.#onDone = onDone
   }
 
   begin(): void {
@@ -140,9 +153,10 @@ class Exchange {
 
   /** Begins the next try, or gives up, when it is time. */
   tick(now: number): void {
-    const { startedAt, patience } = this.#options
-    if (now - startedAt >= patience.deadlineMs) this.#giveUp('UPSTREAM_TIMEOUT')
-    else if (this.#abortTcp === undefined && now - startedAt >= this.#tried * patience.tryMs) this.#try()
+    const { patience } = this.#shared
+    const waitedMs = now - this.#startedAt
+    if (waitedMs >= patience.deadlineMs) this.#giveUp('UPSTREAM_TIMEOUT')
+    else if (this.#abortTcp === undefined && waitedMs >= this.#tried * patience.tryMs) this.#try()
   }
 
   stop(): void {
@@ -151,8 +165,8 @@ class Exchange {
 
   #try(): void {
     if (this.#ended) return
-    const { resolvers, patience, first } = this.#options
-    const index = (first + this.#tried) % resolvers.length
+    const { resolvers, patience } = this.#shared
+    const index = (this.#first + this.#tried) % resolvers.length
     const resolver = resolvers[index]
     if (resolver === undefined || this.#tried >= patience.tries * resolvers.length) {
       if (this.#open === 0) this.#giveUp('UPSTREAM_UNREACHABLE')
@@ -173,13 +187,14 @@ class Exchange {
       if (isTruncated(message)) void this.#retryOverTcp(resolver, index)
       else this.#take(message, code, index)
     })
-    this.#forget.push(forget)
+    if (this.#forget === undefined) this.#forget = forget
+    else (this.#forgetOthers ??= []).push(forget)
   }
 
   async #retryOverTcp(resolver: Resolver, index: number): Promise<void> {
     this.#open += 1
     this.#abortTcp ??= new AbortController()
-    const message = await this.#options.askTcp(resolver, this.#abortTcp.signal)
+    const message = await this.#shared.askTcp(resolver, this.#question, this.#abortTcp.signal)
     this.#open -= 1
     if (this.#ended) return
     if (message === undefined) this.#try()
@@ -201,8 +216,10 @@ class Exchange {
   #end(exchanged: Exchanged, resolver?: number): void {
     if (this.#ended) return
     this.#ended = true
-    for (const forget of this.#forget) forget()
+    this.#forget?.()
+    for (const forget of this.#forgetOthers ?? []) forget()
     this.#abortTcp?.abort()
-    this.#options.onDone(exchanged, resolver)
+    this.#shared.ended(this, resolver)
+    this.#onDone(exchanged)
   }
 }

@@ -20,13 +20,15 @@ const opt = Buffer.from([0, 0, recordType.opt, ownUdpBytes >> 8, ownUdpBytes & 0
 export function renderQuestion(host: Hostname, type: number): UpstreamQuestion {
   const questionEnd = headerBytes + host.length + 2 + 4
   const message = Buffer.allocUnsafe(questionEnd + opt.length)
-  message.fill(0, 0, headerBytes)
+  for (let index = 0; index < headerBytes; index++) message[index] = 0
   message[2] = 1
   message[5] = 1
   message[11] = 1
   const nameEnd = writeName(host, message, headerBytes)
-  message.writeUInt16BE(type, nameEnd)
-  message.writeUInt16BE(1, nameEnd + 2)
+  message[nameEnd] = type >> 8
+  message[nameEnd + 1] = type & 0xff
+  message[nameEnd + 2] = 0
+  message[nameEnd + 3] = 1
   message.set(opt, questionEnd)
   return { host, type, message, questionEnd }
 }

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { readUint16 } from './name.ts'
+import type { DatagramBatch } from './udp-listener.ts'
 import { answersQuestion, withId, type UpstreamQuestion } from './upstream-question.ts'
 
 /** A resolver's address; `address` may carry a zone (`fe80::1%eth0`). */
@@ -8,6 +9,15 @@ export interface ResolverAddress {
   readonly address: string
   readonly port: number
 }
+
+/**
+ * Connects a socket to a resolver, for Node to read and for many datagrams at a time (`gateway/packet/datagram-batch.ts`); both
+ * are the caller's. Undefined where that cannot be: then Node's own way is taken.
+ */
+export type ConnectDatagrams = (
+  address: string,
+  port: number,
+) => { readonly fd: number; readonly batch: DatagramBatch } | undefined
 
 /** Called once with the answer, or with undefined when the resolver cannot be reached at all. */
 export type OnAnswer = (message: Buffer | undefined) => void
@@ -20,6 +30,7 @@ interface Waiting {
 /** One connected socket: the kernel drops what does not come from the resolver, and its port is one of many. */
 interface Channel {
   readonly socket: Socket
+  readonly batch: DatagramBatch | undefined
   readonly waiting: Map<number, Waiting>
   readonly openedAt: number
   sent: number
@@ -37,13 +48,16 @@ const retiredLingerMs = 10_000
 export class UpstreamUdp implements Disposable {
   readonly #resolver: ResolverAddress
   readonly #now: () => number
+  readonly #connectDatagrams: ConnectDatagrams
   readonly #open: Channel[] = []
   readonly #retired = new Map<Channel, NodeJS.Timeout>()
   #next = 0
+  #turn: NodeJS.Immediate | undefined
 
-  constructor(resolver: ResolverAddress, now: () => number) {
+  constructor(resolver: ResolverAddress, now: () => number, connect: ConnectDatagrams = () => undefined) {
     this.#resolver = resolver
     this.#now = now
+    this.#connectDatagrams = connect
     // Opened before the first question, which would otherwise wait for its socket.
     while (this.#open.length < channels) this.#connect()
   }
@@ -63,12 +77,14 @@ export class UpstreamUdp implements Disposable {
     channel.waiting.set(id, { question, onAnswer })
     channel.sent += 1
     const message = withId(question, id, edns)
-    if (channel.state === 'connected') channel.socket.send(message)
+    if (channel.batch?.send(message) === true) this.#turn ??= setImmediate(this.#flush)
+    else if (channel.state === 'connected') channel.socket.send(message)
     else channel.socket.once('connect', () => channel.waiting.has(id) && channel.socket.send(message))
     return () => this.#forget(channel, id)
   }
 
   [Symbol.dispose](): void {
+    clearImmediate(this.#turn)
     for (const timer of this.#retired.values()) clearTimeout(timer)
     const all = [...this.#open.splice(0), ...this.#retired.keys()]
     this.#retired.clear()
@@ -89,6 +105,7 @@ export class UpstreamUdp implements Disposable {
 
   #connect(): Channel {
     const { address, port } = this.#resolver
+    const connected = this.#connectDatagrams(address, port)
     const family = isIPv6(address.replace(/%.*$/, '')) ? 6 : 4
     const socket = createSocket({
       type: family === 6 ? 'udp6' : 'udp4',
@@ -96,14 +113,36 @@ export class UpstreamUdp implements Disposable {
       // The address is a literal: without this every send would wait for a name look-up.
       lookup: (host, _options, callback) => callback(null, host, family),
     })
-    const channel: Channel = { socket, waiting: new Map(), openedAt: this.#now(), sent: 0, state: 'connecting' }
-    socket.on('message', message => this.#receive(channel, message))
+    const channel: Channel = {
+      socket,
+      batch: connected?.batch,
+      waiting: new Map(),
+      openedAt: this.#now(),
+      sent: 0,
+      state: 'connecting',
+    }
+    socket.on('message', message => this.#arrive(channel, message))
     // ECONNREFUSED (ICMP) and unreachable networks arrive here: whoever waits on this channel learns it at once.
     socket.on('error', () => this.#fail(channel))
-    socket.once('connect', () => (channel.state = 'connected'))
+    socket.once(connected === undefined ? 'connect' : 'listening', () => (channel.state = 'connected'))
     this.#open.push(channel)
-    socket.connect(port, address)
+    if (connected === undefined) socket.connect(port, address)
+    else socket.bind({ fd: connected.fd, exclusive: true })
     return channel
+  }
+
+  /** What is asked in one turn of the event loop goes together, a call for each channel. */
+  readonly #flush = (): void => {
+    this.#turn = undefined
+    const failed = [...this.#open, ...this.#retired.keys()].filter(({ batch }) => batch?.flush() === false)
+    for (const channel of failed) this.#fail(channel)
+  }
+
+  /** Takes a message that Node brought, and those that came with it. */
+  #arrive(channel: Channel, message: Buffer): void {
+    this.#receive(channel, message)
+    const taken = channel.batch?.receive(next => this.#receive(channel, next))
+    if (taken === undefined && channel.batch !== undefined) this.#fail(channel)
   }
 
   #receive(channel: Channel, message: Buffer): void {
@@ -142,6 +181,7 @@ export class UpstreamUdp implements Disposable {
     this.#retired.delete(channel)
     const index = this.#open.indexOf(channel)
     if (index !== -1) this.#open.splice(index, 1)
+    channel.batch?.[Symbol.dispose]()
     channel.socket.close()
     this.#fail(channel)
   }

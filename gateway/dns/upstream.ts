@@ -9,7 +9,7 @@ import { recordType } from './record-type.ts'
 import type { Records } from './reply.ts'
 import { UpstreamExchange, type Exchanged, type Patience } from './upstream-exchange.ts'
 import { renderQuestion } from './upstream-question.ts'
-import type { ResolverAddress } from './upstream-udp.ts'
+import type { ConnectDatagrams, ResolverAddress } from './upstream-udp.ts'
 
 /** What is known about one name and type. */
 export interface Finding {
@@ -52,6 +52,8 @@ export interface UpstreamOptions {
   readonly hosts?: ReadonlyMap<Hostname, readonly Address[]>
   readonly cache?: CacheLimits
   readonly now?: () => number
+  /** Default: Node's own way. */
+  readonly connect?: ConnectDatagrams
   /**
    * Whether this machine can reach IPv6 at all: if not, AAAA is asked only of names without A. Default: whether an
    * interface has an IPv6 address that is not link-local or loopback.
@@ -86,9 +88,10 @@ class CachingResolver implements UpstreamResolver, AsyncDisposable {
   readonly #hasIpv6: () => boolean
   readonly #hosts: ReadonlyMap<Hostname, readonly Address[]>
 
-  constructor({ servers, patience, hosts, cache, now = Date.now, hasIpv6 = lookForIpv6(now) }: UpstreamOptions) {
+  constructor(options: UpstreamOptions) {
+    const { servers, patience, hosts, cache, now = Date.now, hasIpv6 = lookForIpv6(now), connect } = options
     const waits = { tryMs: 1_000, tries: 3, deadlineMs: 4_500, ...patience }
-    this.#exchange = new UpstreamExchange(servers, waits, now)
+    this.#exchange = new UpstreamExchange(servers, waits, now, connect)
     this.#cache = new ExpiringCache(cache ?? { entries: 10_000, bytes: 8 << 20 })
     this.#now = now
     this.#hasIpv6 = hasIpv6

@@ -34,10 +34,11 @@ export function addressFromBytes(bytes: ArrayLike<number>): Address | undefined 
     const { 0: a = -1, 1: b = -1, 2: c = -1, 3: d = -1 } = bytes
     return isByte(a) && isByte(b) && isByte(c) && isByte(d) ? (`${a}.${b}.${c}.${d}` as Address) : undefined
   }
-  const list = Array.from(bytes)
-  if (list.length !== 16 || !list.every(isByte)) return undefined
-  if (isV4Mapped(list)) return list.slice(12).join('.') as Address
-  return renderV6(list) as Address
+  if (bytes.length !== 16) return undefined
+  for (let index = 0; index < 16; index++) if (!isByte(bytes[index] ?? -1)) return undefined
+  if (!isV4Mapped(bytes)) return renderV6(bytes) as Address
+  const { 12: a, 13: b, 14: c, 15: d } = bytes
+  return `${a}.${b}.${c}.${d}` as Address
 }
 
 function isByte(value: number): boolean {
@@ -83,24 +84,34 @@ function parseGroups(text: string, isEnd: boolean): readonly number[] | undefine
   return bytes
 }
 
-function isV4Mapped(bytes: readonly number[]): boolean {
-  return bytes.slice(0, 10).every(byte => byte === 0) && bytes[10] === 255 && bytes[11] === 255
+function isV4Mapped(bytes: ArrayLike<number>): boolean {
+  for (let index = 0; index < 10; index++) if (bytes[index] !== 0) return false
+  return bytes[10] === 255 && bytes[11] === 255
 }
 
 /** RFC 5952 §4: lower case, no leading zeros, the longest run of two or more zero groups (the first of equals) as `::`. */
-function renderV6(bytes: readonly number[]): string {
-  const groups = Array.from({ length: 8 }, (_, index) => ((bytes[index * 2] ?? 0) << 8) | (bytes[index * 2 + 1] ?? 0))
-  let best = { start: 0, length: 1 }
-  let run = { start: 0, length: 0 }
-  for (const [index, group] of groups.entries()) {
-    run =
-      group === 0 ? { start: run.length === 0 ? index : run.start, length: run.length + 1 } : { start: 0, length: 0 }
-    if (run.length > best.length) best = run
+function renderV6(bytes: ArrayLike<number>): string {
+  // Without a run of two it stands behind the end. Plain loops: this runs once per DNS answer.
+  let best = 8
+  let length = 1
+  for (let group = 0, zeros = 0; group < 8; group++) {
+    zeros = groupAt(bytes, group) === 0 ? zeros + 1 : 0
+    if (zeros <= length) continue
+    length = zeros
+    best = group + 1 - zeros
   }
-  if (best.length < 2) return renderGroups(groups)
-  return `${renderGroups(groups.slice(0, best.start))}::${renderGroups(groups.slice(best.start + best.length))}`
+  let text = ''
+  for (let group = 0; group < 8; group++) {
+    if (group >= best && group < best + length) {
+      if (group === best) text += '::'
+      continue
+    }
+    if (group > 0 && group !== best + length) text += ':'
+    text += groupAt(bytes, group).toString(16)
+  }
+  return text
 }
 
-function renderGroups(groups: readonly number[]): string {
-  return groups.map(group => group.toString(16)).join(':')
+function groupAt(bytes: ArrayLike<number>, group: number): number {
+  return ((bytes[group * 2] ?? 0) << 8) | (bytes[group * 2 + 1] ?? 0)
 }

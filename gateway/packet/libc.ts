@@ -23,6 +23,8 @@ const calls = {
   send: lib.func('int64_t send(int fd, void *data, size_t length, int flags)'),
   recv: lib.func('int64_t recv(int fd, void *data, size_t length, int flags)'),
   recvmsg: lib.func('int64_t recvmsg(int fd, void *message, int flags)'),
+  recvmmsg: lib.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)'),
+  sendmmsg: lib.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
   fcntl: lib.func('int fcntl(int fd, int command, long argument)'),
   ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
   setns: lib.func('int setns(int fd, int kind)'),

@@ -13,6 +13,7 @@ const SOCK_CLOEXEC = 0o2000000
 // include/uapi/asm-generic/socket.h
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
+const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 // include/uapi/linux/in.h
 const SOL_IP = 0
@@ -87,6 +88,24 @@ function boundSocket(
 export function plainSocket(transport: 'tcp' | 'udp'): number {
   const type = transport === 'tcp' ? SOCK_STREAM : SOCK_DGRAM
   return must('open a socket', 'socket', AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+}
+
+/**
+ * A UDP socket that is connected to `address`: the kernel draws its port, and drops what comes from elsewhere.
+ * @throws GatewayError SOCKET_FAILED
+ */
+export function connectedUdpSocket(address: Address, port: Port): number {
+  const what = `connect to ${address}:${port}`
+  const fd = plainSocket('udp')
+  try {
+    for (const name of [SO_RCVBUF, SO_SNDBUF]) must(what, 'setsockopt', fd, SOL_SOCKET, name, int32(1_048_576), 4)
+    const wanted = encodeSocketAddress(address, port)
+    must(what, 'connect', fd, wanted, wanted.length)
+    return fd
+  } catch (cause) {
+    closeSync(fd)
+    throw cause
+  }
 }
 
 // include/uapi/linux/sockios.h

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import { openUpstreamResolver, type UpstreamOptions, type UpstreamResolver } from '../../../gateway/dns/upstream.ts'
+import { connectDatagrams } from '../../../gateway/packet/datagram-batch.ts'
 import { hostname } from './fake-job.ts'
 import { reply, ScriptedResolver, type Script } from './scripted-resolver.ts'
 
@@ -29,6 +30,8 @@ export async function upstreamRig(t: Test, script: Script, options: Partial<Upst
     servers: [resolver.address],
     patience,
     hasIpv6: () => true,
+    // As the gateway does it; the tests of the server take Node's own way.
+    connect: connectDatagrams,
     now: () => Date.now() + skipped,
     ...options,
   })
