@@ -10,12 +10,12 @@ import type { Bench, Case } from './case.ts'
 /** Names of the tests that repeat theirs; a second is long enough for a gateway to see each again. */
 const fewNames = 250
 /** Names that are asked for once in a round. */
-const manyNames = 3_500
+const manyNames = 2_500
 /**
  * Asked for beforehand, so that the way outside is compiled. Tidegate takes 10,000 new questions at once, then 1,000 a second: what
  * these leave and what comes back during the turns in between is enough for the others.
  */
-const warmNames = 4_400
+const warmNames = 4_000
 const micro = 1_000_000
 const kinds = ['denied', 'cached', 'forwarded'] as const
 
