@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { GatewayError } from '../errors.ts'
 import type { Job } from '../jobs/job.ts'
 import type { Address } from '../net/address.ts'
 import type { Hostname } from '../net/hostname.ts'
@@ -24,6 +25,22 @@ export interface Connection {
   readonly process: Promise<ProcessInfo | undefined>
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal
+}
+
+/** One for all: without it each abort would make an exception of its own, stack and all. */
+const gone = new GatewayError('CLIENT_ABORTED', 'the client is gone')
+
+/** Aborted when the client of `socket` is gone. Made when it is first asked for: most connections never do. */
+export function goneSignal(socket: Socket): () => AbortSignal {
+  let controller: AbortController | undefined
+  return () => {
+    if (controller !== undefined) return controller.signal
+    const made = new AbortController()
+    controller = made
+    if (socket.closed) made.abort(gone)
+    else socket.once('close', () => made.abort(gone))
+    return made.signal
+  }
 }
 
 /** The address that was dialled without a name, as a further fact of a connection. */

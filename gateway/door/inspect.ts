@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { GatewayError } from '../errors.ts'
 import type { HttpContext } from '../http/context.ts'
@@ -22,7 +23,8 @@ export type Refusal = Denied | GatewayError
 
 /**
  * Terminates TLS as the host the client means and hands each request on. The origin is contacted first, so that the
- * client gets the protocol that the origin speaks, or a sentence that says why there is none.
+ * client gets the protocol that the origin speaks, or a sentence that says why there is none; at the same time where the
+ * client leaves no choice of protocol and its connection is in no case passed unread.
  */
 export async function inspect(
   connection: Connection,
@@ -30,14 +32,17 @@ export async function inspect(
   decision: Decision,
   door: Door,
 ): Promise<void> {
-  const pool = door.origins.pool(connection.host, connection.port, 'https')
-  const contacting = contactOrigin(pool, offeredAlpn(hello), connection.signal)
-  if (hello.serverName.kind === 'name') prepareCertificate(connection.host, door)
-  const contact = await contacting
-  if (connection.signal.aborted) return recordAlone(connection, decision, 'CLIENT_ABORTED')
+  const { host, port } = connection
+  const pool = door.origins.pool(host, port, 'https')
+  const offered = offeredAlpn(hello)
+  const known = pool.known(offered)
+  if (known === undefined && !offered.includes('h2') && !mayPassUnread(connection))
+    return inspectAhead(connection, { hello, decision, alpn: offered[0], pool, host }, door)
+  const contact = known ?? (await contactOrigin(pool, offered, connection.signal))
+  if (connection.socket.destroyed) return recordAlone(connection, decision, 'CLIENT_ABORTED')
   if (contact instanceof GatewayError && mayPassUnread(connection) && clientMayKnowBetter(contact)) {
     const opening = { kind: 'tls', hello } as const
-    const { job, host, port, flow } = connection
+    const { job, flow } = connection
     const process = await connection.process
     const looked = objected(job, decision, { transport: 'tls', host, port, flow, process })
     if (looked.verdict !== 'deny') {
@@ -47,7 +52,20 @@ export async function inspect(
   }
   const refusal = 'alpn' in contact ? undefined : contact
   const alpn = 'alpn' in contact ? mirrored(hello, contact.alpn) : preferredAlpn(hello)
-  await terminateAndRelay(connection, { hello, decision, alpn, pool, refusal, host: connection.host }, door)
+  await terminateAndRelay(connection, { hello, decision, alpn, pool, refusal, host }, door)
+}
+
+/**
+ * The client leaves no choice of protocol, so its handshake need not wait for the origin: two milliseconds at a new name, most of
+ * them the client's. Why there is no origin, if there is none, the first request is told.
+ */
+async function inspectAhead(connection: Connection, answer: Omit<Answer, 'refusal'>, door: Door): Promise<void> {
+  const contacting = contactOrigin(answer.pool, offeredAlpn(answer.hello), connection.signal)
+  const refusal = contacting.then(contact => ('alpn' in contact ? undefined : contact))
+  // In this turn of the event loop the dial goes out, before the handshake keeps us busy.
+  await Promise.race([refusal, nextTurn()])
+  // Both, so that a fault of ours in either is heard of.
+  await Promise.all([terminateAndRelay(connection, { ...answer, refusal }, door), refusal])
 }
 
 /** How one TLS connection is answered. */
@@ -58,7 +76,8 @@ export interface Answer {
   readonly host: Host
   readonly alpn: Alpn | undefined
   readonly pool: UpstreamPool
-  readonly refusal: Refusal | undefined
+  /** Why its requests are refused, if they are; a promise while the origin is being contacted. */
+  readonly refusal: Refusal | undefined | Promise<Refusal | undefined>
 }
 
 /** Handshakes with the client, then relays; a connection on which no request came leaves one `tls` line. */
@@ -81,6 +100,7 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
       if (isDistrust(cause)) fault = 'CLIENT_REFUSED_CA'
     })
     const process = await connection.process
+    const refusal = await answer.refusal
     const context: HttpContext = {
       job,
       host: answer.host,
@@ -94,7 +114,7 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
       crowd: door.connections,
       ...literalOf(connection),
       track: work => door.track(work),
-      ...(answer.refusal === undefined ? {} : { refusal: answer.refusal }),
+      ...(refusal === undefined ? {} : { refusal }),
     }
     await relay(client, context)
     hasSpoken = client.bytesRead > 0 || socket.bytesRead > heard
@@ -110,18 +130,6 @@ export async function terminateAndRelay(connection: Connection, answer: Answer, 
     mayPassUnread(connection) &&
     door.learn(answer.host, port, distrust({ fault, isComplete, hasSpoken, afterMs: performance.now() - since }))
   await recordAlone(connection, answer.decision, fault, isPassed ? { event: 'inspection-bypassed' } : {})
-}
-
-/** Made while the origin is being reached, for a millisecond that the client would else wait for afterwards. */
-function prepareCertificate(host: Host, { mint, onFault }: Door): void {
-  if (mint.isReadyFor(host)) return
-  setImmediate(() => {
-    try {
-      mint.contextFor(host)
-    } catch (cause) {
-      onFault(cause)
-    }
-  })
 }
 
 function relay(client: TLSSocket, context: HttpContext): Promise<void> {

@@ -97,5 +97,9 @@ function sendAlert(socket: Socket, description: number): void {
 function noOrigin(host: Host, port: Port, scheme: 'https' | 'http'): UpstreamPool {
   const refused = (): Promise<never> =>
     Promise.reject(new GatewayError('UPSTREAM_UNREACHABLE', `a refused connection has no origin: ${host}`))
-  return { host, port, scheme, contact: refused, take: () => undefined, acquire: refused, release: () => {} }
+  return { host, port, scheme, known: nothing, contact: refused, take: nothing, acquire: refused, release: nothing }
+}
+
+function nothing(): undefined {
+  return undefined
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { GatewayError, unreachable } from '../errors.ts'
+import { unreachable } from '../errors.ts'
 import type { HttpContext } from '../http/context.ts'
 import { relayHttp1 } from '../http/relay.ts'
 import type { JobSocket } from '../jobs/job.ts'
@@ -10,7 +10,7 @@ import type { Decision, Host } from '../policy/decision.ts'
 import type { ProcessInfo } from '../record/event.ts'
 import { carry } from './carry.ts'
 import { chooseStep } from './choose.ts'
-import { literalOf, openRecord, type Connection } from './connection.ts'
+import { goneSignal, literalOf, openRecord, type Connection } from './connection.ts'
 import type { Door } from './door.ts'
 import { inspect } from './inspect.ts'
 import { ObservedJob } from './observed-job.ts'
@@ -19,8 +19,7 @@ import { refuse } from './refuse.ts'
 import type { Step } from './step.ts'
 
 const dnsPort = 53
-/** One for all: without it each abort would make an exception of its own, stack and all. */
-const gone = new GatewayError('CLIENT_ABORTED', 'the client is gone')
+const plainPort = 80
 
 /**
  * Carries one TCP connection of the job, from accept to close: whose is it → where did it mean to go → what does the
@@ -40,8 +39,7 @@ export async function handleConnection(socket: Socket, door: Door): Promise<void
   if (port === dnsPort) return door.serveDnsTcp(socket)
   if (!door.admit(socket)) return refuseOver(socket, host, port, door)
 
-  const client = new AbortController()
-  socket.once('close', () => client.abort(gone))
+  const signalOf = goneSignal(socket)
   using _held = name === undefined ? undefined : door.job.names.hold(address)
   const connection: Connection = {
     socket,
@@ -55,16 +53,34 @@ export async function handleConnection(socket: Socket, door: Door): Promise<void
     literal: name === undefined ? address : undefined,
     flow: name?.flow ?? door.job.newFlowId(),
     process: attribute(ends, door),
-    signal: client.signal,
+    get signal() {
+      return signalOf()
+    },
   }
 
   const { policy } = door.job
   const before = decideEndpoint(connection)
+  prepareCertificate(connection, before, door)
   const peeked = await look(connection, before, door)
   // Clients may take their time, and the policy may have changed meanwhile.
   const decision = door.job.policy === policy ? before : decideEndpoint(connection)
   const step = chooseStep(connection, peeked.opening, decision, door)
   await obey(step, { connection, decision, peeked }, door)
+}
+
+/** Made while the client makes its hello, for a millisecond or two that it would else wait for afterwards. */
+function prepareCertificate({ host, literal, port }: Connection, decision: Decision, { mint, onFault }: Door): void {
+  if (decision.verdict === 'deny' || literal !== undefined) return
+  if (!decision.carriage.inspectTls || decision.carriage.passTls) return
+  // Behind port 80 there is hardly ever TLS. What does come there meets a certificate that is made when it is asked for.
+  if (port === plainPort || mint.isReadyFor(host)) return
+  setImmediate(() => {
+    try {
+      mint.contextFor(host)
+    } catch (cause) {
+      onFault(cause)
+    }
+  })
 }
 
 /** Not knowing the process is no reason to lose its connection. */
@@ -94,7 +110,7 @@ async function obey(step: Step, { connection, decision, peeked }: Routed, door: 
     case 'refuse':
       return refuse(connection, peeked.opening, step.denied, door)
     case 'close': {
-      const error = connection.signal.aborted || connection.socket.readableEnded ? 'CLIENT_ABORTED' : 'CLIENT_TIMEOUT'
+      const error = connection.socket.closed || connection.socket.readableEnded ? 'CLIENT_ABORTED' : 'CLIENT_TIMEOUT'
       connection.socket.destroy()
       using _flow = await openRecord(connection, 'tcp', decision, { error })
       return

@@ -47,10 +47,14 @@ export class OriginPool implements UpstreamPool, Disposable {
     return this.#idle.size
   }
 
+  known(offered: readonly Alpn[]): Contact | undefined {
+    const alpn = this.scheme === 'http' ? 'http/1.1' : this.#spoken.get(offered.join())
+    return alpn === undefined ? undefined : { alpn }
+  }
+
   async contact(offered: readonly Alpn[], signal: AbortSignal): Promise<Contact | Denied> {
-    if (this.scheme === 'http') return { alpn: 'http/1.1' }
-    const known = this.#spoken.get(offered.join())
-    if (known !== undefined) return { alpn: known }
+    const known = this.known(offered)
+    if (known !== undefined) return known
     const connection = await this.#open(offered.length === 0 ? ['http/1.1'] : offered, signal)
     if ('verdict' in connection) return connection
     this.#spoken.set(offered.join(), connection.alpn)

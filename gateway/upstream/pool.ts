@@ -39,6 +39,8 @@ export interface UpstreamPool {
   readonly host: Host
   readonly port: Port
   readonly scheme: 'https' | 'http'
+  /** The same as `contact` says, where it is known already: at once, without a promise. */
+  known(offered: readonly Alpn[]): Contact | undefined
   /**
    * What the origin picks out of `offered` (the client's ALPN offer, ours only; empty means `http/1.1`).
    * Answers from memory when known; else connects, and keeps the connection for the next `acquire`.
