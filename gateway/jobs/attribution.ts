@@ -96,12 +96,14 @@ class Search {
   }
 
   async #find({ view, confirmed }: Look, { inode, uid }: SocketOwner): Promise<ProcessInfo | undefined> {
-    const found = this.#seenAt(view, inode) ?? this.#nextTo(view, inode) ?? (await this.#holder(view, inode))
+    const near = this.#seenAt(view, inode) ?? this.#nextTo(view, inode)
+    const found = near ?? (await this.#holder(view, inode))
     if (found === undefined) return undefined
     this.#last = found
     const known = this.#known.recall(found.pid, inode, uid, confirmed)
-    // Held after the process was confirmed: then it is the process that holds it.
-    if (known !== undefined && view.isHeld(found, inode)) return known
+    // Where it was expected it was read just now, and who is what it was before has been that all the while. What a search has
+    // found may have been read earlier in this look: it must be held still.
+    if (known !== undefined && (near !== undefined || view.isHeld(found, inode))) return known
     const before = this.#known.fingerprint(found.pid)
     const eldest = await this.#eldest(view, found, inode)
     // What took too long is not certain.
@@ -141,11 +143,23 @@ class Search {
 
   async #holder(view: ProcView, inode: number): Promise<Holding | undefined> {
     const recent = [...this.#recent].toReversed()
-    const others = view.pids.filter(pid => !this.#recent.has(pid))
-    for (const pid of [...recent, ...others]) {
+    return (
+      (await this.#holderAmong(view, inode, recent)) ??
+      (await this.#holderAmong(view, inode, () => view.pids.filter(pid => !recent.includes(pid))))
+    )
+  }
+
+  async #holderAmong(
+    view: ProcView,
+    inode: number,
+    pids: readonly number[] | (() => readonly number[]),
+  ): Promise<Holding | undefined> {
+    if (view.isOver) return undefined
+    for (const pid of typeof pids === 'function' ? pids() : pids) {
       const holding = await view.holding(pid, inode, this.#remember)
       if (holding !== undefined) return holding
-      if (view.isOver) break
+      if (view.isGone(pid)) this.#recent.delete(pid)
+      if (view.isOver) return undefined
     }
     return undefined
   }

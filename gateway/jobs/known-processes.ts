@@ -79,7 +79,8 @@ export class KnownProcesses {
 function fingerprint(procRoot: string, pid: number): string | undefined {
   let stat: string
   try {
-    stat = readFileSync(`${procRoot}/${pid}/stat`, 'latin1')
+    // As UTF-8: Node reads that in one call of its own, and anything else in several.
+    stat = readFileSync(`${procRoot}/${pid}/stat`, 'utf8')
   } catch {
     return undefined
   }

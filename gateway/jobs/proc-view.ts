@@ -16,6 +16,8 @@ export interface Holding {
 interface Descriptors {
   /** Oldest first: taken from the end. */
   readonly unseen: string[]
+  /** There is no such process any more, or it is not ours to look at. */
+  readonly isGone: boolean
   readonly sockets: Map<number, Holding>
 }
 
@@ -72,6 +74,11 @@ export class ProcView {
     }
   }
 
+  /** Was there nothing to be seen of a process whose sockets were looked for? */
+  isGone(pid: number): boolean {
+    return this.#descriptors.get(pid)?.isGone === true
+  }
+
   /** The socket that a process has at its descriptor, told to `seen`: one read, where listing the descriptors takes dozens. */
   holdingAt(at: Holding, inode: number, seen: (socket: number, at: Holding) => void): Holding | undefined {
     const socket = socketAt(`${this.#processes.root}/${at.pid}/fd/${at.fd}`)
@@ -110,7 +117,8 @@ export class ProcView {
   #descriptorsOf(pid: number): Descriptors {
     const known = this.#descriptors.get(pid)
     if (known !== undefined) return known
-    const made = { unseen: [...listDirectory(`${this.#processes.root}/${pid}/fd`)], sockets: new Map() }
+    const listed = listDirectory(`${this.#processes.root}/${pid}/fd`)
+    const made = { unseen: [...(listed ?? [])], isGone: listed === undefined, sockets: new Map() }
     this.#descriptors.set(pid, made)
     return made
   }
@@ -126,10 +134,10 @@ function socketAt(path: string): number | undefined {
   }
 }
 
-function listDirectory(path: string): readonly string[] {
+function listDirectory(path: string): readonly string[] | undefined {
   try {
     return readdirSync(path)
   } catch {
-    return []
+    return undefined
   }
 }
