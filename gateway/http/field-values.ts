@@ -1,11 +1,21 @@
 import type { Fields, HeadFault } from './fields.ts'
 
-/** `Content-Length`: one, decimal, without leading zeros, at most 15 digits (exact in a double). */
-export function readLength(text: string, fields: Fields): HeadFault | undefined {
-  if (fields.contentLength >= 0 || !/^(?:0|[1-9][0-9]{0,14})$/.test(text)) return 'content-length'
-  fields.contentLength = Number(text)
+/** `Content-Length`: one, decimal, without leading zeros, at most 15 digits (exact in a double). Nearly every answer has one. */
+export function readLength(bytes: Uint8Array, from: number, to: number, fields: Fields): HeadFault | undefined {
+  const digits = to - from
+  const isPadded = digits > 1 && bytes[from] === zero
+  if (fields.contentLength >= 0 || digits < 1 || digits > 15 || isPadded) return 'content-length'
+  let length = 0
+  for (let at = from; at < to; at += 1) {
+    const digit = (bytes[at] ?? 0) - zero
+    if (digit < 0 || digit > 9) return 'content-length'
+    length = length * 10 + digit
+  }
+  fields.contentLength = length
   return undefined
 }
+
+const zero = 0x30
 
 /**
  * `Connection`. It may name fields that the next server drops: were one of them a framing field, that server and we

@@ -9,7 +9,21 @@ import {
   readOverride,
   readUpgrade,
 } from './field-values.ts'
-import { carriageReturn, colon, equalsToken, hasTab, lineFeed, octetClass, space, tab, token, value } from './octets.ts'
+import {
+  carriageReturn,
+  colon,
+  equalsToken,
+  hasTab,
+  latin1,
+  lineFeed,
+  octetClass,
+  space,
+  tab,
+  token,
+  trimmedEnd,
+  trimmedStart,
+  value,
+} from './octets.ts'
 
 /** Why a head is refused. Closed set, named in the refusal's sentence. */
 export type HeadFault =
@@ -192,7 +206,7 @@ function readFramingField(
     case 14:
       if (!equalsToken(bytes, start, 'content-length')) return undefined
       if (isRequest && hasTab(bytes, nameEnd, end)) return 'content-length'
-      return readLength(valueText(bytes, nameEnd, end), fields)
+      return readLength(bytes, trimmedStart(bytes, nameEnd + 1, end), trimmedEnd(bytes, nameEnd + 1, end), fields)
     case 17:
       if (!equalsToken(bytes, start, 'transfer-encoding')) return undefined
       if (isRequest && hasTab(bytes, nameEnd, end)) return 'transfer-encoding'
@@ -215,20 +229,7 @@ function cutAlternatives(text: string, start: number, end: number, fields: Field
 
 /** The value of a field line without the white space around it, one character per octet. */
 function valueText(bytes: Buffer, nameEnd: number, end: number): string {
-  let from = nameEnd + 1
-  let to = end
-  while (from < to && isBlank(bytes[from])) from += 1
-  while (to > from && isBlank(bytes[to - 1])) to -= 1
-  return latin1(bytes, from, to)
-}
-
-/** One character per octet. */
-export function latin1(bytes: Buffer, from: number, to: number): string {
-  return bytes.toString('latin1', from, to)
-}
-
-function isBlank(octet: number | undefined): boolean {
-  return octet === space || octet === tab
+  return latin1(bytes, trimmedStart(bytes, nameEnd + 1, end), trimmedEnd(bytes, nameEnd + 1, end))
 }
 
 function incomplete(limit: number, start: number, bounds: HeadBounds, fields: Fields): number {

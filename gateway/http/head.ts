@@ -1,6 +1,6 @@
-import { Fields, type HeadBounds, latin1, readFields } from './fields.ts'
+import { Fields, type HeadBounds, readFields } from './fields.ts'
 import type { BodyKind } from './framing.ts'
-import { carriageReturn, lineFeed, octetClass, space, target, token, value } from './octets.ts'
+import { carriageReturn, latin1, lineFeed, octetClass, space, target, token, value } from './octets.ts'
 
 /** A request head: read, not rewritten. `end` is 0 and `fault` absent while more bytes are needed. */
 export class RequestHead extends Fields {

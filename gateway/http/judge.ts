@@ -88,8 +88,10 @@ type Asked = Extract<Parameters<typeof decide>[1], { kind: 'request' }>
 /** The target is forwarded as it came, and some servers do not resolve `..`: what either reading refuses is refused. */
 function decideReadings(policy: Policy, request: Asked, target: string): Decision {
   const decision = decide(policy, request)
+  // In its normal form there are no such segments.
+  if (decision.verdict === 'deny' || target === request.path) return decision
   const path = climbingPath(target)
-  if (path === undefined || decision.verdict === 'deny') return decision
+  if (path === undefined) return decision
   return stricter(decision, decide(policy, { ...request, path }))
 }
 

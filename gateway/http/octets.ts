@@ -49,3 +49,26 @@ export function hasTab(bytes: Uint8Array, from: number, to: number): boolean {
   for (let at = from; at < to; at += 1) if (bytes[at] === tab) return true
   return false
 }
+
+/** One character per octet. */
+export function latin1(bytes: Buffer, from: number, to: number): string {
+  return bytes.toString('latin1', from, to)
+}
+
+/** Where `from` to `to` begins without the white space around it. */
+export function trimmedStart(bytes: Uint8Array, from: number, to: number): number {
+  let start = from
+  while (start < to && isBlank(bytes[start])) start += 1
+  return start
+}
+
+/** Where it ends; at `from` where there is nothing else. */
+export function trimmedEnd(bytes: Uint8Array, from: number, to: number): number {
+  let end = to
+  while (end > from && isBlank(bytes[end - 1])) end -= 1
+  return end
+}
+
+function isBlank(octet: number | undefined): boolean {
+  return octet === space || octet === tab
+}

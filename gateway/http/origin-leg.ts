@@ -128,7 +128,7 @@ export class OriginLeg {
       if (head.status >= 200) return this.#beginBody(head, data, exchange)
       if (head.status === 101) {
         if (!exchange.mayUpgrade) return this.#notUnderstood(data)
-        exchange.flow.note({ status: 101 })
+        exchange.flow.status = 101
         this.#state = 'spliced'
         this.#owner.upgraded()
         return this.#deliver(data, false)
@@ -143,7 +143,7 @@ export class OriginLeg {
 
   #beginBody(head: ResponseHead, data: Buffer, exchange: Exchange): void {
     if (head.dnsMedia && this.#owner.refuseDns()) return
-    exchange.flow.note({ status: head.status })
+    exchange.flow.status = head.status
     const { look } = exchange
     const objection = look?.answered(head.status, () => fieldsOfHead(data, head.end))
     if (objection !== undefined) return this.#owner.refuseAnswer(objection)

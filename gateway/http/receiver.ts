@@ -7,12 +7,12 @@ import type { Socket } from 'node:net'
  * makes the socket what it was.
  */
 export function receive(socket: Socket, take: (bytes: Buffer) => void): Disposable {
-  const { push } = socket
+  const push = socket.push.bind(socket)
   socket.on('data', take)
   // What a socket does with all that it reads (Node's `onStreamRead`). False from it makes the socket stop reading.
   socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
     if (!Buffer.isBuffer(chunk) || socket.readableFlowing !== true || socket.readableLength > 0)
-      return push.call(socket, chunk, encoding)
+      return push(chunk, encoding)
     take(chunk)
     return true
   }

@@ -119,6 +119,8 @@ export interface Sink {
 export interface OpenFlow extends Disposable {
   sent: number
   received: number
+  /** What the client is told; once more, what it was told after all. For `note`, which costs more, as each request has one. */
+  set status(status: number)
   /** Adds or replaces facts. */
   note(facts: Partial<FlowEvent>): void
 }

@@ -30,6 +30,10 @@ class Flow implements OpenFlow {
     this.#now = now
   }
 
+  set status(status: number) {
+    if (!this.#written) this.#event.status = status
+  }
+
   note(facts: Partial<FlowEvent>): void {
     if (this.#written) return
     const { details } = this.#event

@@ -114,7 +114,7 @@ t.test(`Responder: ${cases} mutants through the whole server, seed ${seed}`, asy
     resolve: async () => [],
   }
   const job = new FakeJob(policy('block', 'allow: [npm.test, "**.wild.test"]'))
-  job.openFlow = () => ({ sent: 0, received: 0, note: () => undefined, [Symbol.dispose]: () => undefined })
+  job.openFlow = () => ({ sent: 0, received: 0, status: 0, note: () => undefined, [Symbol.dispose]: () => undefined })
   const limits = { ...questionLimits, perSecond: 1e9, reserve: 1e9 }
   const responder = new Responder({ jobFor: () => job, upstream, now: Date.now, limits, onAnswer: () => undefined })
   const destination = { address: '198.19.0.1', port: 53 }

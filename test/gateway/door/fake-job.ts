@@ -90,6 +90,9 @@ export class FakeJob implements Job {
     return {
       sent: 0,
       received: 0,
+      set status(status: number) {
+        event = { ...event, status }
+      },
       note(more) {
         event = { ...event, ...more }
       },

@@ -108,10 +108,13 @@ await t.test('once it is let go a socket is what it was', async t => {
   await using ends = await pair()
   const { here, there } = ends
   let got = ''
-  const receiving = receive(here, bytes => (got += bytes.toString()))
+  const receiving = receive(here, bytes => {
+    got += bytes.toString()
+    here.emit('got')
+  })
   here.resume()
   there.write('first')
-  while (got !== 'first') await turn()
+  await once(here, 'got')
   receiving[Symbol.dispose]()
   here.pause()
   t.notOk(Object.hasOwn(here, 'push'))
