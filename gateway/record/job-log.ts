@@ -31,7 +31,7 @@ export interface JobLogOptions {
    * `file` lines) has a mebibyte more. Default none.
    */
   readonly maxBytes?: number
-  /** See `LogWriterOptions`; defaults 25, 250, 5,000 and 5,000 ms. */
+  /** See `LogWriterOptions`; defaults 10, 250, 5,000 and 5,000 ms. */
   readonly paceMs?: number
   readonly retryMs?: number
   readonly syncMs?: number
@@ -76,7 +76,7 @@ export class JobLog implements Sink, AsyncDisposable {
   #ended: Promise<boolean> | undefined
 
   constructor(options: JobLogOptions) {
-    const { file, observer, paceMs = 25, retryMs = 250, syncMs = 5_000, finishMs = 5_000 } = options
+    const { file, observer, paceMs = 10, retryMs = 250, syncMs = 5_000, finishMs = 5_000 } = options
     this.#observer = observer
     this.#now = options.now
     this.#onOutage = options.onOutage

@@ -19,7 +19,7 @@ export interface LogWriterOptions {
 }
 
 /** A batch of this size is written without waiting for the pace, bytes. */
-const fullBatch = 262_144
+const fullBatch = 65_536
 
 /**
  * Brings lines to a file in few writes, in order, none twice. Owns the file. What a failed or short write left over is
