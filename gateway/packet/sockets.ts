@@ -42,7 +42,7 @@ export interface BoundSocket {
  * @throws GatewayError SOCKET_FAILED
  */
 export function transparentListener(address: Address, port: Port | 0): BoundSocket {
-  return boundSocket(SOCK_STREAM, address, port, [])
+  return boundSocket(SOCK_STREAM, address, port, [[SOL_SOCKET, SO_REUSEADDR, 1]])
 }
 
 /**
@@ -57,11 +57,13 @@ export function transparentUdpListener(address: Address): BoundSocket {
 }
 
 /**
- * A UDP socket bound to an address that is not ours, for `dgram`'s `bind({ fd })`: what it sends comes from there.
+ * A UDP socket bound to an address that need not be ours, for `dgram`'s `bind({ fd })`: what it sends comes from there. Those
+ * of one port can share it; a port that the kernel chooses (0) is nobody else's.
  * @throws GatewayError SOCKET_FAILED
  */
 export function transparentUdpSocket(address: Address, port: Port | 0): BoundSocket {
-  return boundSocket(SOCK_DGRAM, address, port, [])
+  // Among UDP sockets with this option the kernel may choose a port twice (net/ipv4/udp.c), and the later one hears everything.
+  return boundSocket(SOCK_DGRAM, address, port, port === 0 ? [] : [[SOL_SOCKET, SO_REUSEADDR, 1]])
 }
 
 function boundSocket(
@@ -73,7 +75,7 @@ function boundSocket(
   const what = `listen on ${address}:${port}`
   const fd = must(what, 'socket', AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
   try {
-    const all = [[SOL_SOCKET, SO_REUSEADDR, 1] as const, [SOL_IP, IP_TRANSPARENT, 1] as const, ...options]
+    const all = [[SOL_IP, IP_TRANSPARENT, 1] as const, ...options]
     for (const [level, name, value] of all) must(what, 'setsockopt', fd, level, name, int32(value), 4)
     const wanted = encodeSocketAddress(address, port)
     must(what, 'bind', fd, wanted, wanted.length)
