@@ -16,7 +16,7 @@ const worthwhile = 16 * 1024 * 1024
 
 /** What is looked at and what is done; the seam of tests. */
 export interface MemoryPorts {
-  /** Share of the time since the last call in which the event loop was at work, 0 to 1. */
+  /** Share of the time since the last call that this thread has spent on a CPU, 0 to 1. */
   readonly workShare: () => number
   /** Resident memory of this process, in bytes. */
   readonly resident: () => number
@@ -54,13 +54,15 @@ export function memoryWatch({ workShare, resident, giveBack }: MemoryPorts): () 
   }
 }
 
+/** By CPU time: on a machine whose cores are all taken by the build, little work takes long, and is still little work. */
 function shareSinceLastCall(): MemoryPorts['workShare'] {
-  let before = performance.eventLoopUtilization()
+  let at = performance.now()
+  let used = process.threadCpuUsage()
   return () => {
-    const now = performance.eventLoopUtilization()
-    const { utilization } = performance.eventLoopUtilization(now, before)
-    before = now
-    return utilization
+    const [since, before] = [at, used]
+    at = performance.now()
+    used = process.threadCpuUsage()
+    return (used.user - before.user + used.system - before.system) / 1_000 / (at - since)
   }
 }
 
