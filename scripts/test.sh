@@ -11,7 +11,8 @@ passed=0
 failed=0
 failures=
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+formatted=$log.formatted
+trap 'rm -f "$log" "$formatted"' EXIT
 
 check() { # check NAME COMMAND…: one check that passes when the command does
   name=$1
@@ -27,13 +28,20 @@ check() { # check NAME COMMAND…: one check that passes when the command does
   fi
 }
 
+ended() { # ended PID OUTPUT: what was started before, as if it were done now
+  wait "$1"
+  status=$?
+  cat "$2"
+  return $status
+}
+
 suite() { # suite NAME JOBS FILE…: tap files, whose assertions are counted
   name=$1
   jobs=$2
   shift 2
   [ "$#" -gt 0 ] || return 0
   printf '\n== %s\n' "$name"
-  TAP_JOBS=$jobs npx --no-install tap run --reporter=tap --disable-coverage --allow-empty-coverage "$@" > "$log" 2>&1
+  node scripts/test-files.ts "$jobs" "$@" > "$log" 2>&1
   status=$?
   node scripts/tap-summary.ts "$log" "$status" > "$log.sum"
   cat "$log.sum"
@@ -46,10 +54,13 @@ suite() { # suite NAME JOBS FILE…: tap files, whose assertions are counted
 }
 
 if [ "$tier" = lint ] || [ "$tier" = all ]; then
+  # Beside the others: it takes as long as they do together, on one core.
+  npx --no-install prettier --check . > "$formatted" 2>&1 &
+  formatting=$!
   check 'types (tsc)' npx --no-install tsc
   check 'lint (oxlint, type-aware)' npx --no-install oxlint --type-aware --deny-warnings
-  check 'format (prettier)' npx --no-install prettier --check .
   check 'dead code (knip)' npx --no-install knip
+  check 'format (prettier)' ended "$formatting" "$formatted"
 fi
 # shellcheck disable=SC2046 # lists of file names without spaces
 {
@@ -57,10 +68,10 @@ fi
     suite 'unit' 2 $(find test/repo test/gateway test/bench test/sidecar-init -name '*.test.ts' 2>/dev/null | sort)
   fi
   if [ "$tier" = fuzz ] || [ "$tier" = all ]; then
-    suite 'fuzz' 1 $(find test/fuzz -name '*.test.ts' 2>/dev/null | sort)
+    suite 'fuzz' 2 $(find test/fuzz -name '*.test.ts' 2>/dev/null | sort)
   fi
   if [ "$tier" = kernel ] || [ "$tier" = all ]; then
-    suite 'lab' 1 $(find test/lab-selftest -name '*.test.ts' 2>/dev/null | sort)
+    suite 'lab' 2 $(find test/lab-selftest -name '*.test.ts' 2>/dev/null | sort)
     suite 'kernel' 2 $(find test/netns -name '*.test.ts' 2>/dev/null | sort)
     suite 'end to end' 2 $(find test/e2e -name '*.test.ts' 2>/dev/null | sort)
   fi
