@@ -113,8 +113,9 @@ export class Lineage {
 
   /** The script that the job's process with this number is, or was made by. */
   scriptOf(inner: number): InstallScript | undefined {
+    const known = new Map<Kin, InstallScript | undefined>()
     for (const [pid, kin] of this.#kin) {
-      const script = scriptAbove(kin)
+      const script = scriptAbove(kin, known)
       if (script === undefined || kin.isGone) continue
       kin.inner ??= this.#reader.innerPid(pid)
       kin.isGone = kin.inner === undefined && kin.hasEnded
@@ -166,11 +167,17 @@ function newKin(maker: Kin | undefined): Kin {
   return { maker, script: undefined, installs: undefined, hasEnded: false, inner: undefined, isGone: false }
 }
 
-function scriptAbove(kin: Kin): InstallScript | undefined {
+/** `known`: what was found for others in the same look, so that a long row of makers is gone up once for all of them. */
+function scriptAbove(kin: Kin, known?: Map<Kin, InstallScript | undefined>): InstallScript | undefined {
+  const passed: Kin[] = []
+  let script: InstallScript | undefined
   for (let next: Kin | undefined = kin; next !== undefined; next = next.maker) {
-    if (next.script !== undefined) return next.script
+    script = next.script ?? known?.get(next)
+    if (script !== undefined || known?.has(next) === true) break
+    passed.push(next)
   }
-  return undefined
+  for (const one of passed) known?.set(one, script)
+  return script
 }
 
 /** Leaves out those above it that have ended without being scripts: what makes one child after another must not be kept whole. */
