@@ -2,17 +2,20 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { Sender } from './sender.ts'
 
-/** A client that is still sending gets this long to read the last answer, in milliseconds. */
-const lingerMs = 5_000
+/** A client that is still sending gets this long after the kernel has the last of the answer, in milliseconds. */
+const defaultLingerMs = 5_000
 
 /** The client's socket: how it is written to, and the three ways its connection ends. */
 export class ClientEnd {
   readonly #socket: Socket
   readonly #sender: Sender
+  readonly #lingerMs: number
   #linger: NodeJS.Timeout | undefined
+  #isFinishing = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, lingerMs = defaultLingerMs) {
     this.#socket = socket
+    this.#lingerMs = lingerMs
     this.#sender = new Sender(socket)
     socket.setNoDelay(true)
     // `close` follows every error, and it is there that the exchange is accounted for.
@@ -45,11 +48,17 @@ export class ClientEnd {
     this.#socket.resume()
   }
 
-  /** Sends what is written, then the end; the client may still send for a while, so that a reset does not overtake the answer. */
+  /**
+   * Sends what is written, however slowly the client reads, then the end; the client may still send for a while, so that a reset does
+   * not overtake the answer. One that does not read at all is for the StallWatch.
+   */
   finish(): void {
-    this.#socket.end()
+    if (this.#isFinishing || this.#socket.destroyed) return
+    this.#isFinishing = true
+    this.#socket.end(() => {
+      if (!this.#socket.destroyed) this.#linger = setTimeout(() => this.#socket.destroy(), this.#lingerMs)
+    })
     this.#socket.resume()
-    this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs)
   }
 
   /**

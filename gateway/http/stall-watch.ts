@@ -52,7 +52,8 @@ export class StallWatch implements Disposable {
     const bytes = this.#client.bytesRead + this.#client.bytesWritten
     this.#quietMs = bytes === this.#bytes ? this.#quietMs + this.#lookMs : 0
     this.#bytes = bytes
-    const stall = this.#isOpen() ? 'exchange' : 'idle'
+    // The answer may be over for its origin and still be on its way to a client that reads when it likes.
+    const stall = this.#isOpen() || this.#client.writableLength > 0 ? 'exchange' : 'idle'
     if (this.#quietMs < (stall === 'idle' ? this.#limits.idleMs : this.#limits.stallMs)) return
     clearInterval(this.#looking)
     this.#onStall(stall)
