@@ -32,8 +32,10 @@ export function relayHttp1(client: Socket, context: HttpContext): Promise<void> 
     client.on('drain', () => it.clientDrained())
     client.on('end', () => it.clientEnded())
     client.on('close', onClose)
-    if (client.destroyed) onClose(false)
-    else client.resume()
+    if (client.destroyed) return onClose(false)
+    client.resume()
+    // While its origin was being reached it may have sent its end: that is told once, and nobody listened.
+    if (client.readableEnded) it.clientEnded()
   })
 }
 

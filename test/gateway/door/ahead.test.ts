@@ -81,6 +81,27 @@ t.test('inspect(): a client that leaves before the origin is there leaves one li
   t.match(gateway.job.events, [{ layer: 'tls', host: a, error: 'CLIENT_ABORTED' }])
 })
 
+t.test(
+  'inspect(): a client that ends without a request before the origin is there is answered with the end',
+  async t => {
+    await using gateway = new Loopback(policyOf('block', [a]))
+    const origin = new SlowOrigin()
+    await gateway.origin(origin.server)
+    const options = { servername: a, ALPNProtocols: ['http/1.1'], allowHalfOpen: true }
+    const client = await tlsClient(gateway, await gateway.toward(a), options)
+    await origin.reached.promise
+    client.resume().end()
+    await once(client, 'finish')
+    // The end is in the gateway before the origin is.
+    for (let turns = 0; turns < 20; turns += 1) await turn()
+    origin.speak()
+    await once(client, 'end')
+    await gateway.settled()
+    t.match(gateway.job.events, [{ layer: 'tls', host: a, error: 'CLIENT_ABORTED' }])
+    t.equal(gateway.job.events.length, 1)
+  },
+)
+
 t.test('inspect(): a client that does not trust us leaves one line, and no fault', async t => {
   await using gateway = new Loopback(policyOf('block', [a]))
   const origin = new SlowOrigin()
