@@ -122,8 +122,11 @@ export function connectDatagrams(
   const port = parsePort(rawPort)
   if (address === undefined || familyOf(address) !== 4 || port === undefined) return undefined
   try {
-    const fd = connectedUdpSocket(address, port)
-    return { fd, batch: new DatagramBatch(duplicate(fd), { isConnected: true, longest: questionBytes }) }
+    using opening = new DisposableStack()
+    const fd = opening.adopt(connectedUdpSocket(address, port), closeSync)
+    const batch = new DatagramBatch(duplicate(fd), { isConnected: true, longest: questionBytes })
+    opening.move()
+    return { fd, batch }
   } catch (cause) {
     if (cause instanceof GatewayError) return undefined
     throw cause
