@@ -1,6 +1,7 @@
 import t from 'tap'
 import { parseAddress } from '../../../gateway/net/address.ts'
 import { parsePort } from '../../../gateway/net/port.ts'
+import type { openChangeMark } from '../../../gateway/packet/change-mark.ts'
 import type { RulesetInput } from '../../../gateway/packet/ruleset.ts'
 import type { Run } from '../../../gateway/packet/run.ts'
 import { slotNumbered } from '../../../gateway/packet/slots.ts'
@@ -50,9 +51,47 @@ class FakeNft {
   }
 }
 
+/** A mark that says what the test wants it to. */
+function openFakeMark(mark: { now: string | undefined }): typeof openChangeMark {
+  return () => ({ read: () => mark.now, [Symbol.dispose]: () => undefined })
+}
+
+const unknown = openFakeMark({ now: undefined })
+
+t.test('PacketTable: it is listed again when its mark has changed, and once more for what was on its way', async t => {
+  const nft = new FakeNft()
+  const mark: { now: string | undefined } = { now: '1:0' }
+  const packets = await installTable(nft.run, input, signal, openFakeMark(mark))
+  /** How many listings so many looks take. */
+  const listings = async (looks: number): Promise<number> => {
+    nft.did.length = 0
+    for (let look = 0; look < looks; look += 1) t.equal((await packets.read(signal)).intact, true)
+    return nft.did.length
+  }
+  t.equal(await listings(10), 2)
+  mark.now = '1:1'
+  t.equal(await listings(10), 2, 'a packet came')
+  mark.now = '2:1'
+  await packets.replace({ mode: 'block', udpRanges: [] }, signal)
+  t.equal(await listings(10), 2, 'the rules were changed by us')
+  t.equal(await listings(120), 2, 'and now and then all the same')
+  mark.now = undefined
+  t.equal(await listings(10), 10, 'nothing can be told')
+})
+
+t.test('PacketTable: a change of somebody else is seen at once, and stays seen', async t => {
+  const nft = new FakeNft()
+  const mark = { now: '1:0' }
+  const packets = await installTable(nft.run, input, signal, openFakeMark(mark))
+  for (let look = 0; look < 5; look += 1) t.equal((await packets.read(signal)).intact, true)
+  nft.rules += 'accept'
+  mark.now = '2:0'
+  for (let look = 0; look < 5; look += 1) t.equal((await packets.read(signal)).intact, false)
+})
+
 t.test('PacketTable: our own change is taken for ours, somebody else’s is not', async t => {
   const nft = new FakeNft()
-  const packets = await installTable(nft.run, input, signal)
+  const packets = await installTable(nft.run, input, signal, unknown)
   t.equal((await packets.read(signal)).intact, true)
   await packets.replace({ mode: 'block', udpRanges: [] }, signal)
   t.equal((await packets.read(signal)).intact, true)
@@ -62,7 +101,7 @@ t.test('PacketTable: our own change is taken for ours, somebody else’s is not'
 
 t.test('PacketTable: a look and a change wait for each other', async t => {
   const nft = new FakeNft()
-  const packets = await installTable(nft.run, input, signal)
+  const packets = await installTable(nft.run, input, signal, unknown)
   nft.did.length = 0
   const { promise, resolve } = Promise.withResolvers<void>()
   nft.gate = promise
@@ -75,7 +114,7 @@ t.test('PacketTable: a look and a change wait for each other', async t => {
 
 t.test('PacketTable: a change that is refused leaves the rules as they were', async t => {
   const nft = new FakeNft()
-  const packets = await installTable(nft.run, input, signal)
+  const packets = await installTable(nft.run, input, signal, unknown)
   nft.refuses = true
   await t.rejects(packets.replace({ mode: 'block', udpRanges: [] }, signal), { code: 'NFT_REJECTED' })
   t.equal((await packets.read(signal)).intact, true)
