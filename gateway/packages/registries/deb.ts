@@ -7,8 +7,10 @@ import { digestsOf, hexDigest } from '../hex.ts'
  */
 export const deb: Registry = {
   ecosystem: 'deb',
-  recognise({ segments }) {
-    if (isIndex(segments)) return { kind: 'index', ecosystem: 'deb', name: '', root: wayToRoot(segments) }
+  recognise({ segments, query }) {
+    // A feed of NuGet has a collection of the same name, and is asked with options of OData (`$filter`, `$top`).
+    if (isIndex(segments) && !/(?:^|&)(?:\$|%24)[a-z]/i.test(query))
+      return { kind: 'index', ecosystem: 'deb', name: '', root: wayToRoot(segments) }
     const last = segments.at(-1) ?? ''
     const [, name, version, arch] = /^([a-z0-9][a-z0-9.+-]+)_([\w.+~:-]+)_([a-z0-9-]+)\.(?:deb|udeb)$/.exec(last) ?? []
     if (name === undefined || version === undefined || arch === undefined) return undefined
@@ -19,10 +21,14 @@ export const deb: Registry = {
   },
   read(asked, body) {
     const text = body.toString('latin1')
+    if (feed.test(text)) return []
     if (text.trim() !== '' && !/^Package: /m.test(text)) throw new TypeError('there is no package in it')
     return text.split(/\n\n+/).flatMap(stanza => releaseOf(stanza, asked.root ?? './'))
   },
 }
+
+/** What a feed of NuGet answers at such an address: it says nothing of Debian's. */
+const feed = /^(?:\u00ef\u00bb\u00bf)?\s*(?:<\?xml [^<>]{0,200}>\s*)?<feed[\s>]/
 
 /** Also under its digest, as apt asks for it where an archive offers that. */
 function isIndex(segments: readonly string[]): boolean {
