@@ -76,10 +76,10 @@ function idOf(ecosystem: Ecosystem, written: string): string {
 
 /**
  * Does it speak of this version? What cannot be compared counts as meant where an order is known; where none is, only
- * what is listed, and ranges without an end.
+ * what is listed, and ranges without an end. Of a file that is asked for without a version, as the newest, each speaks.
  */
 export function speaksOf({ versions, ranges }: Advisory, { ecosystem, version }: Asked): boolean {
-  if (version === undefined) return false
+  if (version === undefined) return true
   // Go's versions have a `v` that OSV leaves out.
   const plain = ecosystem === 'golang' ? version.replace(/^v/, '') : version
   return versions.has(version) || versions.has(plain) || ranges.some(events => isWithin(events, ecosystem, plain))

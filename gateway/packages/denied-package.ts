@@ -32,13 +32,15 @@ export function readDenied(text: string): DeniedPackage | { readonly fault: stri
 /**
  * Is this denied? A version only as a file: what others need of it to be chosen (Go reads the `go.mod` of versions that it
  * never builds, pip the metadata of wheels that it never takes) is denied only where every version is. A version that
- * cannot be compared is denied.
+ * cannot be compared is denied, and a file that is asked for without one.
  */
 export function isDenied({ id, range, text }: DeniedPackage, asked: Asked): boolean {
   if (!idsOf(asked).includes(id)) return false
   if (range === undefined) return true
   if (asked.kind !== 'artifact') return false
   const versions = [asked.version, asked.qualifiers?.['tag']].filter(version => version !== undefined)
+  // The newest, whichever that is.
+  if (versions.length === 0) return true
   return versions.some(version => lacksEpoch(asked, version, text) || (range(version) ?? true))
 }
 

@@ -1,5 +1,6 @@
 import type { Asked, Digests, Release } from './asked.ts'
 import { isSameDigest } from './hex.ts'
+import { type Contested, type Place, Places } from './places.ts'
 
 /** What a registry has said of one file, and what came in of it. */
 export interface Facts {
@@ -11,10 +12,12 @@ export interface Facts {
   came: Digests | undefined
 }
 
-/** A place that a registry has named: an address in its metadata, or where it redirects to. */
-interface Place {
-  readonly registry: string
-  readonly asked: Asked
+/** What was found wrong in what a registry says. */
+export interface Learned {
+  /** Files that had come in and are something else. */
+  readonly broken: readonly Asked[]
+  /** Addresses that were named for two files. */
+  readonly contested: readonly Contested[]
 }
 
 /** Most files that are remembered; with 500 bytes each some 50 MB, reached by builds with thousands of packages. */
@@ -28,12 +31,13 @@ const mostPlaces = 50_000
 export class Knowledge {
   /** By registry and package; inside by file. */
   readonly #packages = new Map<string, Map<string, Facts>>()
-  readonly #places = new Map<string, Place>()
-  readonly #most: { readonly releases: number; readonly places: number }
+  readonly #places: Places
+  readonly #most: number
   #releases = 0
 
   constructor(most = { releases: mostReleases, places: mostPlaces }) {
-    this.#most = most
+    this.#most = most.releases
+    this.#places = new Places(most.places)
   }
 
   /** What is known of a file that is asked of `registry`. */
@@ -47,16 +51,20 @@ export class Knowledge {
     return { ...facts, publishedBefore: facts.publishedBefore ?? ofVersion.publishedBefore }
   }
 
-  /** Takes what metadata says; `base` is where it came from. Tells of each file that had come in and is something else. */
-  learn(registry: string, asked: Asked, releases: readonly Release[], base: string): readonly Asked[] {
-    return releases.flatMap(told => {
+  /** Takes what metadata says; `base` is where it came from. */
+  learn(registry: string, asked: Asked, releases: readonly Release[], base: string): Learned {
+    const broken: Asked[] = []
+    const contested: Contested[] = []
+    for (const told of releases) {
       const release = asked.kind === 'index' ? byAddress(told, base) : told
       const about = fileOf(asked, release)
       const facts = this.#take(registry, about, release)
-      if (release.url !== undefined && !isAtHome(release, asked, base))
-        this.#learnPlace(release.url, base, { registry, asked: about })
-      return facts.came !== undefined && compare(release.digests, facts.came) === 'broken' ? [about] : []
-    })
+      if (facts.came !== undefined && compare(release.digests, facts.came) === 'broken') broken.push(about)
+      if (release.url === undefined || isAtHome(release, asked, base)) continue
+      const found = this.#places.learn(release.url, base, { registry, asked: about })
+      if (found !== undefined) contested.push(found)
+    }
+    return { broken, contested }
   }
 
   /** A file has come in. */
@@ -66,13 +74,13 @@ export class Knowledge {
   }
 
   /** What is asked for at `location` is what was asked of `registry`. */
-  redirected(location: string, base: string, place: Place): void {
-    this.#learnPlace(location, base, place)
+  redirected(location: string, base: string, place: Place): Contested | undefined {
+    return this.#places.learn(location, base, place)
   }
 
-  /** What a registry has named this address for; `address` is scheme, host and path. */
+  /** What a registry has named this address for. */
   placeOf(address: string): Place | undefined {
-    return this.#places.get(address)
+    return this.#places.of(address)
   }
 
   #take(registry: string, asked: Asked, release: Release): Facts {
@@ -104,35 +112,24 @@ export class Knowledge {
 
   #forget(kept: string): void {
     for (const [key, files] of this.#packages) {
-      if (this.#releases <= this.#most.releases) return
+      if (this.#releases <= this.#most) return
       if (key === kept) continue
       this.#packages.delete(key)
       this.#releases -= files.size
     }
     const files = this.#packages.get(kept)
     for (const file of files?.keys() ?? []) {
-      if (this.#releases <= this.#most.releases) return
+      if (this.#releases <= this.#most) return
       files?.delete(file)
       this.#releases -= 1
     }
   }
-
-  #learnPlace(url: string, base: string, place: Place): void {
-    const address = addressOf(url, base)
-    if (address === undefined) return
-    this.#places.delete(address)
-    this.#places.set(address, place)
-    for (const oldest of this.#places.keys()) {
-      if (this.#places.size <= this.#most.places) return
-      this.#places.delete(oldest)
-    }
-  }
 }
 
-/** Scheme, host, port where it is not the scheme's own, and path: what a place is known by. Undefined for what is no URL. */
-export function addressOf(url: string, base?: string): string | undefined {
+/** Scheme, host, port where it is not the scheme's own, path and query. Undefined for what is no URL. */
+function addressOf(url: string, base: string): string | undefined {
   const parsed = URL.parse(url, base)
-  return parsed === null ? undefined : `${parsed.origin}${parsed.pathname}`
+  return parsed === null ? undefined : `${parsed.origin}${parsed.pathname}${parsed.search}`
 }
 
 /** Do they say the same of a file? `none` where they have no algorithm in common. */

@@ -5,6 +5,7 @@ import type { Asked, Digests, Release } from './asked.ts'
 import { BodyDigests, CollectedBody, type HoldingBudget, unpackIndex } from './body.ts'
 import { digestsOf, hexDigest } from './hex.ts'
 import { compare, type Facts, type Knowledge } from './knowledge.ts'
+import type { Contested } from './places.ts'
 import { purlOf } from './purl.ts'
 import { registries } from './recognise.ts'
 import type { PackageRules, Refusal } from './rules.ts'
@@ -70,7 +71,10 @@ export class PackageLook implements RequestLook {
   answered(status: number, fields: SeenFields): Objection | undefined {
     const { seen, asked, registry, address, refusal } = this.#request
     const location = redirects.has(status) ? fields.get('location') : undefined
-    if (location !== undefined) this.#context.knowledge.redirected(location, address, { registry, asked })
+    if (location !== undefined) {
+      const contested = this.#context.knowledge.redirected(location, address, { registry, asked })
+      if (contested !== undefined) this.#context.alarm(tellContested(contested, 1), seen)
+    }
     const tooYoung = givesFile.has(status) ? this.#objectToAge(fields) : undefined
     if (tooYoung !== undefined || status !== 200) return tooYoung
     if (refusal?.kind === 'dependency-confusion') {
@@ -145,7 +149,10 @@ export class PackageLook implements RequestLook {
       this.#context.unread(this.#request, cause)
       return undefined
     }
-    const [other] = this.#context.knowledge.learn(registry, asked, releases, address)
+    const { broken, contested } = this.#context.knowledge.learn(registry, asked, releases, address)
+    const [first] = contested
+    if (first !== undefined) this.#context.alarm(tellContested(first, contested.length), this.#request.seen)
+    const [other] = broken
     return other === undefined ? undefined : this.#mismatch(other)
   }
 
@@ -201,6 +208,14 @@ export class PackageLook implements RequestLook {
 export function tellRefusal(asked: Asked, { kind, note }: Refusal): Pick<Alarm, 'kind' | 'note' | 'subject'> {
   const subject = purlOf(asked, kind === 'dependency-confusion') ?? asked.name
   return { kind, note: `${subject} ${note}`, subject }
+}
+
+/** An address that has become nobody's; one for all `count` of an answer. */
+function tellContested({ address, places }: Contested, count: number): Pick<Alarm, 'kind' | 'note' | 'subject'> {
+  const [one, other] = places.map(({ registry, asked }) => `${purlOf(asked) ?? asked.name} (by ${registry})`)
+  const more = count === 1 ? '' : `, and ${count - 1} more such addresses in the same answer`
+  const note = `${address.slice(0, 150)} was named for ${one} and for ${other}${more}: what comes from there is judged by its address alone, not by what was said of either; ask whoever runs the registry which of the two it is`
+  return { kind: 'package-unread', note, subject: purlOf(places[1].asked) ?? places[1].asked.name }
 }
 
 /** What an answer's own head says of its body: an image by its tag, and the digests that Maven repositories send along. */

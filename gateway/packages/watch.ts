@@ -5,13 +5,13 @@ import type { Asked } from './asked.ts'
 import { HoldingBudget } from './body.ts'
 import type { InstallScript } from './install-script.ts'
 import { InstallScripts, type KnownLineage } from './install-scripts.ts'
-import { addressOf, Knowledge } from './knowledge.ts'
+import { Knowledge } from './knowledge.ts'
 import { type LookContext, PackageLook, type PackageRequest, tellRefusal } from './look.ts'
-import { packageId } from './package-name.ts'
 import { purlOf } from './purl.ts'
 import { recognise } from './recognise.ts'
 import { RegistryHosts } from './registry-hosts.ts'
 import type { PackageRules, Refusal } from './rules.ts'
+import { isSamePackage } from './same-package.ts'
 
 /** What the watch needs of its job. */
 export interface WatchOptions {
@@ -84,11 +84,13 @@ export class PackageWatch implements Insight {
 
   #find(seen: SeenRequest, authority: string): Found | undefined {
     const origin = `${seen.scheme}://${authority}`
-    const address = URL.parse(seen.target, origin)?.href ?? origin
+    // Two slashes at the beginning of a path are no other host.
+    const address =
+      URL.parse(seen.target.startsWith('/') ? `${origin}${seen.target}` : seen.target, origin)?.href ?? origin
     const own = recognise(seen, authority)
-    const place = this.#knowledge.placeOf(addressOf(address) ?? address)
+    const place = this.#knowledge.placeOf(address)
     // An address in somebody's metadata says who has promised it. It does not make another package of what is asked for.
-    if (place !== undefined && (own === undefined || isSame(own, place.asked)))
+    if (place !== undefined && (own === undefined || isSamePackage(own, place.asked)))
       return {
         // A Debian file's name lacks the epoch that its index has.
         asked: { ...place.asked, ...own, version: place.asked.version ?? own?.version },
@@ -167,11 +169,4 @@ export class PackageWatch implements Insight {
 
 function nameOf({ ecosystem, of }: InstallScript): string {
   return of === undefined ? `a package of ${ecosystem}` : `${ecosystem} ${of}`
-}
-
-function isSame(a: Asked, b: Asked): boolean {
-  const [mine, other] = [a, b].map(({ ecosystem, version }) =>
-    ecosystem === 'deb' ? version?.replace(/^\d+:/, '') : version,
-  )
-  return packageId(a) === packageId(b) && mine === other
 }

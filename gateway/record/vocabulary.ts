@@ -84,7 +84,8 @@ export const alarmText: Readonly<Record<AlarmKind, string>> = {
   'package-too-young': 'a package version that was published too recently',
   'package-age-unknown': 'a package version of which nobody says how old it is, where the policy wants to know',
   'digest-mismatch': 'a package that is not what its registry says it is',
-  'package-unread': "an advisory file or a registry's answer that could not be read",
+  'package-unread':
+    "an advisory file or a registry's answer that could not be read, or an address that is named for two files",
   'install-script': 'the network was used by the install script of a package',
   'token-abroad': 'a token was sent to a host that is not its home',
   'token-unpinned': 'a token was used that is not one of the job',

@@ -207,3 +207,13 @@ t.test('Advisories: lists of entries, withdrawn ones, and what is none', async t
   for (const bad of ['', '{"id":', '{}', '"text"', '{"id":"X","affected":{}}', '[null]'])
     t.throws(() => advisories.take(bad), bad)
 })
+
+t.test('a file that is asked for without a version, as the newest, may be each', async t => {
+  const advisories = new Advisories()
+  advisories.take(osv('NuGet', 'evil', range({ introduced: '0' }, { fixed: '1.2.0' })))
+  const newest = { kind: 'artifact', ecosystem: 'nuget', name: 'Evil' } as const
+  t.match(rules({}, advisories).denied(newest), { rule: 'packages.osv MAL-1' })
+  t.match(rules({ deny: ['pkg:nuget/evil@<1.2.0'] }).denied(newest), { rule: /^packages\.deny\[0\]/ })
+  t.equal(rules({ deny: ['pkg:nuget/evil@<1.2.0'] }).denied({ ...newest, kind: 'metadata' }), undefined)
+  t.equal(rules({ deny: ['pkg:nuget/other@<1.2.0'] }, advisories).denied({ ...newest, name: 'third' }), undefined)
+})
