@@ -1,10 +1,10 @@
 // Runs files of tests, several at a time, as one TAP. (`tap run` sorts files by their names: at the end one ran on alone for a minute.)
 //   test-files.ts JOBS FILE…
-import { argv, execPath } from 'node:process'
+import { argv, env, execPath } from 'node:process'
 import t from 'tap'
 
-/** For a file that does not ask for more, in milliseconds. */
-const timeLimitMs = 240_000
+/** For a file, and all that is in it, that does not ask for another, in seconds. */
+const timeLimit = 240
 
 /** Begun before all others, the longest first. */
 const longest = [
@@ -28,4 +28,9 @@ const rankOf = (file: string): number => (longest.includes(file) ? longest.index
 t.setTimeout(0)
 t.jobs = Number(jobs)
 for (const file of files.toSorted((one, other) => rankOf(one) - rankOf(other)))
-  void t.spawn(execPath, [file], { name: file, buffered: t.jobs > 1, timeout: timeLimitMs })
+  void t.spawn(execPath, [file], {
+    name: file,
+    buffered: t.jobs > 1,
+    timeout: timeLimit * 1_000,
+    env: { ...env, TAP_TIMEOUT: String(timeLimit) },
+  })
