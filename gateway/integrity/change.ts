@@ -9,6 +9,8 @@ export interface Change {
   readonly before: string | undefined
   readonly after: string | undefined
   readonly process: ProcessInfo | undefined
+  /** What was there before, nothing or a part, is the beginning of what is there after: as of a file that is being written. */
+  readonly isGrown?: boolean
 }
 
 /** Who wrote since a file was looked at last, and how many of them finished. */
@@ -19,11 +21,11 @@ export interface Written {
 
 /** What became of a file that was this and is that. */
 export function changesOf(path: OctetPath, was: Found, found: Found, { process, count }: Written): readonly Change[] {
-  const facts = { path, after: found.id, process }
+  const facts = { path, after: found.id, process, isGrown: found.isGrown === true }
   if (found.id === was.id || (found.isRight && was.isRight)) {
     // Two wrote before we could read once, and it is what it was: one of them has put it back.
     const isPutBack = found.isRight && was.isRight && count > 1
-    return isPutBack ? [{ ...facts, event: 'restored', before: undefined }] : []
+    return isPutBack ? [{ ...facts, event: 'restored', before: undefined, isGrown: false }] : []
   }
   if (found.isRight) return [{ ...facts, event: 'restored', before: was.id }]
   return [{ ...facts, event: found.id === undefined ? 'deleted' : 'overwritten', before: was.id }]

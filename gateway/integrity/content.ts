@@ -24,6 +24,12 @@ export interface Found {
   readonly mark: string | undefined
   /** Something is there, and we may not read it, or it is beyond all bounds: nothing can be said of it. */
   readonly isUnread?: boolean
+  /** No file of ours, but something that can be read by that name stands there, or did when we looked before: a FIFO, another folder's. */
+  readonly isOther?: boolean
+  /** Length of a plain file. */
+  readonly bytes?: number
+  /** What was found before, and was not right, is the beginning of this: nothing, or as much as was written by then. */
+  readonly isGrown?: boolean
 }
 
 const nothing: Found = { id: undefined, isRight: false, mark: undefined }
@@ -41,8 +47,21 @@ export interface Budget {
   bytes: number
 }
 
-/** Reads what is at a path and compares it. Never throws for what the job may have put there. */
-export function* lookAt(root: OctetPath, expected: Expected): InPieces<Found> {
+/** Takes the first bytes of a file that is read. */
+interface Taker {
+  readonly hash: Hash
+  readonly bytes: number
+}
+
+/** Reads what is at a path and compares it, also with what was there before. Never throws for what the job may have put there. */
+export function* lookAt(root: OctetPath, expected: Expected, was?: Found): InPieces<Found> {
+  const found = yield* lookAtKind(root, expected, was)
+  if (was === undefined || was.id !== undefined) return found
+  if (found.id === undefined) return was.isOther === true ? { ...found, isOther: true } : found
+  return { ...found, isGrown: was.isOther !== true }
+}
+
+function* lookAtKind(root: OctetPath, expected: Expected, was: Found | undefined): InPieces<Found> {
   if (expected.kind === 'link') return yield* lookAtLink(root, expected)
   const opened = openPlain(`${root}/${expected.path}`, true)
   if (opened === 'missing') return nothing
@@ -50,13 +69,33 @@ export function* lookAt(root: OctetPath, expected: Expected): InPieces<Found> {
   if (typeof opened === 'string') {
     // A link, or a folder, in the place of a file: wrong whatever it leads to.
     const id = linkBlob(`${root}/${expected.path}`, expected.format, true)
-    return { id, isRight: false, mark: markAt(root, expected.path) }
+    return { id, isRight: false, mark: markAt(root, expected.path), isOther: id === undefined }
   }
   using file = opened
   if (file.stats.size > largestSource) return unread(root, expected.path)
-  const id = yield* blobOf(file, expected.format)
-  const isRight = id === expected.id || (yield* isConverted(file, expected))
-  return { id, isRight, mark: markOf(file.stats) }
+  return yield* lookInto(file, expected, was)
+}
+
+/** All is hashed as it is read once: of what is written meanwhile, no two hashes can have seen different things. */
+function* lookInto(file: PlainFile, expected: Expected, was: Found | undefined): InPieces<Found> {
+  const bytes = Number(file.stats.size)
+  const whole = { hash: blobHash(expected.format, bytes), bytes }
+  const large = expected.lfs === undefined ? undefined : { hash: createHash('sha256'), bytes }
+  const begun = was === undefined || was.isRight ? undefined : takerOf(was, expected.format)
+  yield* hashFile(
+    file,
+    [whole, large, begun].filter(taker => taker !== undefined),
+  )
+  const id = whole.hash.digest('hex')
+  const isLarge = large !== undefined && large.hash.digest('hex') === expected.lfs
+  const isRight = id === expected.id || isLarge || isOfOtherLineEnds(file, expected)
+  const isGrown = begun !== undefined && begun.bytes <= bytes && begun.hash.digest('hex') === was?.id
+  return { id, isRight, mark: markOf(file.stats), bytes, isGrown }
+}
+
+/** Would give the same id again. */
+function takerOf({ bytes }: Found, format: ObjectFormat): Taker | undefined {
+  return bytes === undefined ? undefined : { hash: blobHash(format, bytes), bytes }
 }
 
 /** The id of the blob of a plain file or link; undefined where there is neither, or more than the budget has left. */
@@ -100,7 +139,7 @@ function* lookAtLink(root: OctetPath, { path, format, id: expected }: Expected):
   if (target !== undefined) return { id: target, isRight: target === expected, mark }
   const opened = openPlain(`${root}/${path}`, true)
   if (opened === 'unreadable') return unread(root, path)
-  if (typeof opened === 'string') return { id: undefined, isRight: false, mark }
+  if (typeof opened === 'string') return { id: undefined, isRight: false, mark, isOther: opened !== 'missing' }
   // A file in the place of a link is wrong, whatever it holds.
   using file = opened
   if (file.stats.size > largestSource) return unread(root, path)
@@ -117,14 +156,18 @@ function linkBlob(path: OctetPath, format: ObjectFormat, exact: boolean): string
 }
 
 function* blobOf(file: PlainFile, format: ObjectFormat): InPieces<string> {
-  const size = Number(file.stats.size)
-  const hash = createHash(format).update(`blob ${size}\0`)
-  yield* hashFile(file, hash)
+  const bytes = Number(file.stats.size)
+  const hash = blobHash(format, bytes)
+  yield* hashFile(file, [{ hash, bytes }])
   return hash.digest('hex')
 }
 
+function blobHash(format: ObjectFormat, bytes: number): Hash {
+  return createHash(format).update(`blob ${bytes}\0`)
+}
+
 /** Only what the file had when it was opened: one that grows all the time must not keep us. */
-function* hashFile({ fd, stats }: PlainFile, hash: Hash): InPieces<void> {
+function* hashFile({ fd, stats }: PlainFile, takers: readonly Taker[]): InPieces<void> {
   const size = Number(stats.size)
   const piece = Buffer.allocUnsafe(Math.min(readBytes, Math.max(1, size)))
   let left = size > pieceBytes ? 0 : pieceBytes
@@ -135,7 +178,7 @@ function* hashFile({ fd, stats }: PlainFile, hash: Hash): InPieces<void> {
     }
     const count = readSync(fd, piece, 0, Math.min(piece.length, size - at), at)
     if (count === 0) return
-    hash.update(piece.subarray(0, count))
+    for (const { hash, bytes } of takers) if (at < bytes) hash.update(piece.subarray(0, Math.min(count, bytes - at)))
     at += count
     left -= count
   }
@@ -143,14 +186,9 @@ function* hashFile({ fd, stats }: PlainFile, hash: Hash): InPieces<void> {
 
 const largestText = 32 * 1_048_576
 
-function* isConverted(file: PlainFile, { lfs, isText, format, id }: Expected): InPieces<boolean> {
-  if (lfs !== undefined) {
-    const hash = createHash('sha256')
-    yield* hashFile(file, hash)
-    return hash.digest('hex') === lfs
-  }
+function isOfOtherLineEnds(file: PlainFile, { lfs, isText, format, id }: Expected): boolean {
   const size = Number(file.stats.size)
-  if (!isText || size > largestText) return false
+  if (lfs !== undefined || !isText || size > largestText) return false
   const text = Buffer.alloc(size)
   const count = readSync(file.fd, text, 0, size, 0)
   const unix = Buffer.from(text.toString('latin1', 0, count).replaceAll('\r\n', '\n'), 'latin1')

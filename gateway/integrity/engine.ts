@@ -234,7 +234,7 @@ export class Engine {
     this.#repositories.adopted(prefix, tree.commit)
     this.#added.know(this.#sources.folders, path => this.#isKept(path))
     this.#surroundings.adopt(tree.repositories)
-    const dropped = this.#held.settle(path => this.#sources.isTracked(path) && !this.#sources.isRight(path))
+    const dropped = this.#held.settle(path => this.#sources.foundAt(path))
     for (const change of changes) if (!dropped.has(change.path)) this.#say({ ...change, at })
     const folder = shownPath(repository.workTree)
     this.#tell({

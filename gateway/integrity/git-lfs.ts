@@ -7,7 +7,8 @@ const program = 'git-lfs'
 
 /**
  * git's program for large files: the one that the job finds by its PATH, as it was when the job began. One that only has its name
- * is not it, nor is one that the job has changed, put there, or mounted over it: what it writes is told like anybody's.
+ * is not it, nor is one that the job has changed, put there, or mounted over it: what it writes is told like anybody's. What this
+ * program does the job can still decide, by a library that it has it load: it is waited for, and not believed.
  */
 export class GitLfs {
   readonly #procRoot: string | undefined

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import type { ProcessInfo } from '../record/event.ts'
 import type { Change } from './change.ts'
+import type { Found } from './content.ts'
 import type { GitLfs } from './git-lfs.ts'
 import type { OctetPath } from './plain-file.ts'
 
@@ -12,6 +13,8 @@ const mostHeld = 20_000
 
 interface Held {
   readonly since: number
+  /** When the last came. */
+  lastAt: number
   readonly changes: Change[]
 }
 
@@ -23,6 +26,8 @@ export class HeldChanges {
   readonly #now: () => number
   readonly #lfs: Pick<GitLfs, 'isIt' | 'isRunning'>
   readonly #held = new Map<OctetPath, Held>()
+  /** What turned out to be no work of git's, and is told with the next release. */
+  #swaps: Change[] = []
 
   /** `lfs`: `git lfs pull` writes file after file, and the index when it is done. Nobody else is waited for as long as he runs. */
   constructor(now: () => number, lfs: Pick<GitLfs, 'isIt' | 'isRunning'>) {
@@ -35,26 +40,40 @@ export class HeldChanges {
     const known = this.#held.get(change.path)
     if (known !== undefined) {
       known.changes.push(change)
+      known.lastAt = this.#now()
       return true
     }
     // Who nobody saw may have been git.
     if (change.process !== undefined && !isGit(change.process)) return false
     if (this.#held.size >= mostHeld) return false
-    this.#held.set(change.path, { since: this.#now(), changes: [change] })
+    const since = this.#now()
+    this.#held.set(change.path, { since, lastAt: since, changes: [change] })
     return true
   }
 
-  /** A new baseline: what is right by it was git's own. Answers with the paths that were held. */
-  settle(isStillWrong: (path: OctetPath) => boolean): ReadonlySet<OctetPath> {
+  /**
+   * A new baseline: what is right by it was git's own, but not what the file held before that. Answers with the paths that were
+   * held. `foundAt`: what a file holds; undefined when it is no source any more.
+   */
+  settle(foundAt: (path: OctetPath) => Found | undefined): ReadonlySet<OctetPath> {
     const paths = new Set(this.#held.keys())
-    for (const path of paths) if (!isStillWrong(path)) this.#held.delete(path)
+    for (const [path, held] of this.#held) {
+      const found = foundAt(path)
+      if (found?.isRight === false) continue
+      this.#held.delete(path)
+      const isLast = held.changes.at(-1)?.after === found?.id
+      const endedAt = isLast ? held.lastAt : this.#now()
+      if (!isOneWrite(held.changes, found) || isPutBack(held, found, endedAt))
+        this.#swaps.push(...withEnd(held.changes, found))
+    }
     return paths
   }
 
   /** Those that are git's no more, in order. */
   release(isBusy: (path: OctetPath) => boolean, isLast: boolean): readonly Change[] {
     const now = this.#now()
-    const released: Change[] = []
+    const released = this.#swaps
+    this.#swaps = []
     for (const [path, { since, changes }] of this.#held) {
       const isAtWork = (): boolean =>
         isBusy(path) || changes.some(({ process }) => process !== undefined && this.#lfs.isRunning(process))
@@ -67,20 +86,55 @@ export class HeldChanges {
   }
 
   /**
-   * Did `git lfs` bring a file from one form that is right to the other: from the pointer to its large file, or back? What went by
-   * between was never a source: who swaps one and puts it back ends where it began.
+   * Did `git lfs` bring a file from one form that is right to the other, from the pointer to its large file? Its process may still
+   * write what somebody else wants it to (LD_PRELOAD): between the two is nothing but the beginning of the large file.
    */
   #isOtherForm(changes: readonly Change[]): boolean {
     const [first] = changes
     const last = changes.at(-1)
     if (last?.event !== 'restored' || first?.before === undefined || last.after === undefined) return false
     return (
-      first.before !== last.after && changes.every(({ process }) => process !== undefined && this.#lfs.isIt(process))
+      first.before !== last.after &&
+      isGrowing(changes) &&
+      changes.every(({ process }) => process !== undefined && this.#lfs.isIt(process))
     )
   }
 }
 
-/** By its name: whoever lies about it is told 300 ms later, or as soon as nobody holds git's lock. */
+/**
+ * Did nothing stand there between what it held first and what it holds now but the beginning of that, or nothing at all? git
+ * removes a file, and writes it anew. A second content in between is told, be it of another commit: the job decides what commits hold.
+ */
+function isOneWrite(changes: readonly Change[], found: Found | undefined): boolean {
+  if (found === undefined) return changes.every(({ after }) => after === undefined)
+  return isGrowing(changes) && (changes.at(-1)?.after === found.id || found.isGrown === true)
+}
+
+/** Each the beginning of the next, from something that was there or another time from what is right. */
+function isGrowing(changes: readonly Change[]): boolean {
+  return changes.every(({ isGrown, before }, at) => {
+    const isFirst = at === 0 || changes[at - 1]?.event === 'restored'
+    return isGrown === true || (isFirst && before !== undefined)
+  })
+}
+
+/** Was it away, or cut short, for longer than git takes to write the same again? */
+function isPutBack({ since, changes }: Held, found: Found | undefined, endedAt: number): boolean {
+  const before = changes[0]?.before
+  const isBack = [...changes.map(({ after }) => after), found?.id].includes(before)
+  return found !== undefined && isBack && endedAt - since >= holdMs
+}
+
+/** As it is told: what a source holds in the end is right. */
+function withEnd(changes: readonly Change[], found: Found | undefined): readonly Change[] {
+  const last = changes.at(-1)
+  if (last === undefined || found === undefined) return changes
+  if (last.after === found.id) return [...changes.slice(0, -1), { ...last, event: 'restored' }]
+  const { path, after: before } = last
+  return [...changes, { path, event: 'restored', before, after: found.id, process: undefined }]
+}
+
+/** By its name: whoever lies about it is told later, 300 ms or as long as somebody holds git's lock, and always when he puts it back. */
 function isGit({ exe }: ProcessInfo): boolean {
   const name = basename(exe)
   return name === 'git' || name.startsWith('git-') || exe.includes('/git-core/')

@@ -31,8 +31,11 @@ export function octetPath(text: string): OctetPath {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
-/** Why a plain file was not read; `unreadable`: something is there, and we may not look at it. */
-export type NotRead = 'missing' | 'not-plain' | 'too-large' | 'unreadable'
+/**
+ * Why a plain file was not read; `unreadable`: something is there, and we may not look at it; `elsewhere`, of an exact path: a
+ * folder on the way leads to another file.
+ */
+export type NotRead = 'missing' | 'elsewhere' | 'not-plain' | 'too-large' | 'unreadable'
 
 let confinement: OctetPath | undefined
 
@@ -64,8 +67,10 @@ export function openPlain(path: OctetPath, exact = false): PlainFile | NotRead {
   }
   const file = { fd, stats: fstatSync(fd, { bigint: true }), [Symbol.dispose]: () => closeSync(fd) }
   if (file.stats.isFile() && isInBounds(fd) && (!exact || reachedAt(fd) === path)) return file
-  file[Symbol.dispose]()
-  return file.stats.isFile() ? 'missing' : 'not-plain'
+  using closed = file
+  if (!closed.stats.isFile()) return 'not-plain'
+  // As the kernel names one that somebody removed since it was opened.
+  return exact && reachedAt(fd) !== `${path} (deleted)` ? 'elsewhere' : 'missing'
 }
 
 /** What is in a folder, by name; undefined when there is none, or it may not be read. `exact`: as in `openPlain`. */

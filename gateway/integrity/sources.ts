@@ -53,9 +53,9 @@ export class Sources {
     return unread
   }
 
-  /** Does it hold now what its commit says, as far as we have looked? */
-  isRight(path: OctetPath): boolean {
-    return this.#watched.get(path)?.found.isRight ?? false
+  /** What it holds, as far as we have looked; undefined when it is not tracked. */
+  foundAt(path: OctetPath): Found | undefined {
+    return this.#watched.get(path)?.found
   }
 
   /** How many files are not what their commit says, of those that count. */
@@ -91,13 +91,15 @@ export class Sources {
 
   *#adoptFile(path: OctetPath, expected: Expected): InPieces<readonly Change[]> {
     this.#mark(path)
-    const seen = yield* lookAt(this.#root, expected)
     const known = this.#watched.get(path)
+    const was = known?.found
+    const seen = yield* lookAt(this.#root, expected, was)
     if (seen.isUnread === true && known?.found.isUnread !== true) this.#unread.add(path)
     const right = expected.isUnknown ? (known?.blob === expected.id ? known.expected : held(expected, seen)) : expected
     // What may not be read is taken to be right until it can be.
     const id = seen.isUnread === true ? right.id : seen.id
-    const found = { ...seen, id, isRight: seen.isRight || id === right.id }
+    const isGrown = seen.isGrown === true && known?.found === was
+    const found = { ...seen, id, isRight: seen.isRight || id === right.id, isGrown }
     this.#watched.set(path, newlyWatched(right, expected.id, found))
     const isTold = known !== undefined && !known.found.isRight && known.found.id === found.id
     if (found.isRight || isTold) return []
@@ -179,14 +181,17 @@ export class Sources {
   *#lookFrom(path: OctetPath, watched: Watched, seen: number): Looking {
     if (seen > 0 && seen % slice === 0) yield undefined
     const written = this.#begin(path, watched)
-    const found = yield* lookAt(this.#root, watched.expected)
-    const changes = this.#compare(path, watched, found, written)
+    const was = watched.found
+    const found = yield* lookAt(this.#root, watched.expected, was)
+    // Another look may have come in between, and seen something else.
+    const isGrown = found.isGrown === true && watched.found === was
+    const changes = this.#compare(path, watched, { ...found, isGrown }, written)
     if (changes.length > 0) yield changes
   }
 
   /** While notices are read: one that is too large to be read at once is due. */
   #lookNow(path: OctetPath, watched: Watched): readonly Change[] {
-    const look = lookAt(this.#root, watched.expected)
+    const look = lookAt(this.#root, watched.expected, watched.found)
     const first = look.next()
     if (first.done === true) return this.#compare(path, watched, first.value, this.#begin(path, watched))
     look.return(watched.found)

@@ -51,6 +51,8 @@ const written = (process: ProcessInfo): Change => ({
   process,
 })
 
+const cut = (process: ProcessInfo): Change => ({ ...written(process), event: 'deleted', after: undefined })
+
 const putBack = (process: ProcessInfo, after = large): Change => ({
   path: 'data/a.bin',
   event: 'restored',
@@ -59,6 +61,9 @@ const putBack = (process: ProcessInfo, after = large): Change => ({
   process,
 })
 
+/** What stands there when the large file is being written: its beginning. */
+const begun = '4'.repeat(40)
+
 const idle = (): boolean => false
 
 await t.test('git-lfs brings a large file in the place of its pointer, slowly: nothing is told', async t => {
@@ -66,10 +71,17 @@ await t.test('git-lfs brings a large file in the place of its pointer, slowly: n
   const { held, wait, lfs } = rig.held()
   const process = rig.start(`${rig.tools}/git-lfs`)
   lfs.notice(process)
-  t.ok(held.take(written(process)))
-  wait(5_000)
-  t.strictSame(held.release(idle, false), [], 'it is waited for')
-  t.ok(held.take(putBack(process)))
+  // As git-lfs 3.3 does: it removes the pointer, and copies the large file to its place.
+  const steps: readonly Change[] = [
+    { path: 'data/a.bin', event: 'deleted', before: pointer, after: undefined, process },
+    { path: 'data/a.bin', event: 'overwritten', before: undefined, after: begun, process, isGrown: true },
+    { path: 'data/a.bin', event: 'restored', before: begun, after: large, process, isGrown: true },
+  ]
+  for (const step of steps) {
+    t.ok(held.take(step))
+    wait(5_000)
+    t.strictSame(held.release(idle, false), [], 'it is waited for')
+  }
   rig.end(process)
   t.strictSame(held.release(idle, false), [], 'and what went by between was never a source')
   t.strictSame(held.release(idle, true), [], 'nor is it told later')
@@ -180,6 +192,25 @@ await t.test('who puts a file back as it was has swapped it, be it git-lfs', asy
   wait(301)
   t.equal(held.release(idle, false).length, 2)
 })
+
+await t.test(
+  'what git-lfs itself puts before the large file is told, as when a preloaded library writes it',
+  async t => {
+    const rig = openRig(t)
+    for (const first of [written, cut]) {
+      const { held, wait, lfs } = rig.held()
+      const process = rig.start(`${rig.tools}/git-lfs`)
+      lfs.notice(process)
+      held.take(first(process))
+      wait(3_000)
+      t.strictSame(held.release(idle, false), [], 'it is waited for')
+      const replaced = { ...putBack(process), before: first(process).after, isGrown: false }
+      held.take(replaced)
+      rig.end(process)
+      t.strictSame(held.release(idle, false), [first(process), replaced])
+    }
+  },
+)
 
 await t.test('what another program writes waits for nothing', async t => {
   const rig = openRig(t)
