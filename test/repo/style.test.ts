@@ -1,18 +1,18 @@
-import { existsSync } from 'node:fs'
 import t from 'tap'
 import { files, text } from './tree.ts'
 
-const sources = files('.ts').filter(name => existsSync(name))
+const sources = files('.ts')
 
-await t.test('no TypeScript file has more than 250 lines, no table of cases more than 300', async t => {
+/** Files that are too long, with their lines: a file never joins, shrinks with its number, and leaves once it fits. */
+const tooLong: Readonly<Record<string, number>> = {
+  'test/gateway/integrity/engine.test.ts': 289,
+  'test/gateway/integrity/git.test.ts': 254,
+}
+
+await t.test('no TypeScript file has more than 250 lines, tests included', async t => {
   t.ok(sources.length > 20, 'the list of files is not empty')
-  t.strictSame(
-    sources.flatMap(name => {
-      const lines = text(name).split('\n').length - 1
-      return lines > (name.startsWith('test/') ? 300 : 250) ? [`${name}: ${lines}`] : []
-    }),
-    [],
-  )
+  const lines = sources.map(name => [name, text(name).split('\n').length - 1] as const)
+  t.strictSame(Object.fromEntries(lines.filter(([, count]) => count > 250)), tooLong)
 })
 
 await t.test('file names are kebab-case and say what is in them', async t => {

@@ -1,17 +1,19 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** The repository's root folder, with a slash at the end. */
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Files that git tracks or would track, relative to the root, sorted. */
+/** Files that git tracks or would track and that are there, relative to the root, sorted. */
 export function files(ending = ''): readonly string[] {
   const output = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',
   })
-  return [...new Set(output.split('\n'))].filter(name => name !== '' && name.endsWith(ending)).toSorted()
+  return [...new Set(output.split('\n'))]
+    .filter(name => name !== '' && name.endsWith(ending) && existsSync(`${root}${name}`))
+    .toSorted()
 }
 
 /** The text of a tracked file. */
