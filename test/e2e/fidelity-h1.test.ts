@@ -6,7 +6,9 @@ import type { RequestRecord } from '../lab/origins/recorder.ts'
 import { whyNoLab } from '../lab/requirements.ts'
 import { auditPolicy, blockPolicy, runBehind } from './behind.ts'
 import type { RawAnswer, RawCase } from './clients/raw-case.ts'
-import { answerCases, host, requestCases, type FidelityCase } from './fidelity-cases.ts'
+import { answerCases } from './fidelity-answers.ts'
+import { host, type FidelityCase } from './fidelity-case.ts'
+import { requestCases } from './fidelity-requests.ts'
 import type { Line } from './record-check.ts'
 
 t.setTimeout(180_000)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { openUpstreamResolver } from '../../../gateway/dns/upstream.ts'
 import { address, hostname } from './fake-job.ts'
-import { reply, ScriptedResolver, soa, zone, type Script } from './scripted-resolver.ts'
+import { reply, zone } from './scripted-resolver.ts'
 import { answerOf, never, upstreamRig, www } from './upstream-rig.ts'
 
 const a = 1
@@ -44,141 +44,6 @@ t.test('exists(): a name with neither has no data, one that does not exist has n
   const { upstream } = await upstreamRig(t, zone({ 'TXT www.test': [] }))
   t.match(await upstream.exists(www), { outcome: 'no-data' })
   t.match(await upstream.exists(hostname('none.test')), { outcome: 'no-name' })
-})
-
-t.test('exists(): the second time it is a value, from the cache, until the TTL is over', async t => {
-  const { upstream, sent, skip } = await upstreamRig(t, answerOf, { hasIpv6: () => false })
-  t.match(await upstream.exists(www), { cached: false })
-  const again = upstream.exists(www)
-  t.notOk(again instanceof Promise)
-  t.match(again, { outcome: 'exists', cached: true })
-  skip(59_000)
-  t.match(upstream.exists(www), { cached: true })
-  skip(2_000)
-  t.match(await upstream.exists(www), { cached: false })
-  t.equal(sent().length, 2)
-})
-
-const ttls: readonly [string, Script, number][] = [
-  ['a TTL of 0 counts as 5 s', asked => reply(asked, { answers: [{ type: a, address: '192.0.2.1', ttl: 0 }] }), 5],
-  [
-    'a TTL of a week counts as an hour',
-    asked => reply(asked, { answers: [{ type: a, address: '192.0.2.1', ttl: 604_800 }] }),
-    3_600,
-  ],
-  ['"no" for a day counts as a minute', asked => reply(asked, { rcode: 3, authorities: [soa('test', 86_400)] }), 60],
-  ['"no" without SOA counts for 5 s', asked => reply(asked, { rcode: 3 }), 5],
-]
-for (const [name, script, seconds] of ttls) {
-  t.test(`exists(): ${name}`, async t => {
-    const { upstream, skip } = await upstreamRig(t, script, { hasIpv6: () => false })
-    await upstream.exists(www)
-    skip(seconds * 1_000 - 900)
-    t.match(upstream.exists(www), { cached: true })
-    skip(1_000)
-    t.match(await upstream.exists(www), { cached: false })
-  })
-}
-
-t.test('exists(): equal questions at the same time are one', async t => {
-  const { upstream, sent } = await upstreamRig(t, answerOf, { hasIpv6: () => false })
-  const all = await Promise.all(Array.from({ length: 50 }, async () => upstream.exists(www)))
-  t.ok(all.every(({ outcome }) => outcome === 'exists'))
-  t.equal(sent().length, 1)
-})
-
-t.test('exists(): is asked again when no answer comes, and a late answer to the first try counts', async t => {
-  let first: Buffer | undefined
-  const { upstream, resolver } = await upstreamRig(
-    t,
-    asked => {
-      if (first !== undefined) return [withIdOf(answerOf(asked), first)]
-      first = asked.bytes
-      return undefined
-    },
-    { hasIpv6: () => false, patience: { tryMs: 60, tries: 2, deadlineMs: 60_000 } },
-  )
-  t.match(await upstream.exists(www), exists)
-  t.equal(resolver.asked.length, 2)
-})
-
-/** An answer under the id of an earlier question: 0xffff would be left alone, so patch after the copy. */
-function withIdOf(answer: Buffer | readonly Buffer[] | undefined, question: Buffer): Buffer {
-  if (!Buffer.isBuffer(answer)) throw new Error('no answer')
-  question.copy(answer, 0, 0, 2)
-  return answer
-}
-
-t.test('exists(): a resolver that says nothing is a timeout, and a failure is forgotten after a second', async t => {
-  const { upstream, skip, resolver } = await upstreamRig(t, () => undefined, {
-    hasIpv6: () => false,
-    patience: { tryMs: 40, tries: 2, deadlineMs: 200 },
-  })
-  t.match(await upstream.exists(www), { outcome: 'failed', failure: 'UPSTREAM_TIMEOUT' })
-  resolver.script = answerOf
-  t.match(upstream.exists(www), { outcome: 'failed', cached: true })
-  skip(1_001)
-  t.match(await upstream.exists(www), exists)
-})
-
-t.test('exists(): a resolver that is not there fails at once', async t => {
-  const gone = await ScriptedResolver.open(() => undefined)
-  const { address } = gone
-  await gone[Symbol.asyncDispose]()
-  const { upstream } = await upstreamRig(t, answerOf, {
-    servers: [address],
-    hasIpv6: () => false,
-    patience: { tryMs: 20_000, tries: 3, deadlineMs: 60_000 },
-  })
-  t.match(await upstream.exists(www), { outcome: 'failed', failure: 'UPSTREAM_UNREACHABLE' })
-})
-
-for (const [name, code] of [
-  ['SERVFAIL', 2],
-  ['REFUSED', 5],
-] as const) {
-  t.test(`exists(): ${name} of the first resolver, the second is asked at once`, async t => {
-    const second = await ScriptedResolver.open(answerOf)
-    t.teardown(async () => second[Symbol.asyncDispose]())
-    const first = await ScriptedResolver.open(asked => reply(asked, { rcode: code }))
-    t.teardown(async () => first[Symbol.asyncDispose]())
-    const { upstream } = await upstreamRig(t, answerOf, {
-      servers: [first.address, second.address],
-      hasIpv6: () => false,
-      patience: { tryMs: 20_000, tries: 1, deadlineMs: 60_000 },
-    })
-    t.match(await upstream.exists(www), exists)
-    await upstream.exists(hostname('other.test'))
-    t.equal(first.asked.length, 1, 'and is the first to be asked from then on')
-  })
-  t.test(`exists(): ${name} of all is a failure, not an answer`, async t => {
-    const { upstream } = await upstreamRig(t, asked => reply(asked, { rcode: code }))
-    t.match(await upstream.exists(www), { outcome: 'failed', failure: 'UPSTREAM_DNS' })
-  })
-}
-
-t.test('exists(): an answer that UDP cut is asked for over TCP', async t => {
-  const { upstream, sent } = await upstreamRig(
-    t,
-    asked => (asked.transport === 'udp' ? reply(asked, { flags: { tc: 1 } }) : answerOf(asked)),
-    { hasIpv6: () => false },
-  )
-  t.match(await upstream.exists(www), exists)
-  t.same(sent(), ['udp www.test 1', 'tcp www.test 1'])
-})
-
-t.test('exists(): a server without EDNS is asked without, once and for all', async t => {
-  const { upstream, resolver } = await upstreamRig(
-    t,
-    asked => (asked.bytes[11] === 1 ? reply(asked, { rcode: 1 }).subarray(0, 12) : answerOf(asked)),
-    { hasIpv6: () => false },
-  )
-  t.match(await upstream.exists(www), exists)
-  await upstream.exists(hostname('other.test'))
-  t.same(
-    resolver.asked.map(({ bytes }) => bytes[11]),
-    [1, 0, 0],
-  )
 })
 
 t.test('find(): records of other types, remembered', async t => {
@@ -245,15 +110,6 @@ t.test('openUpstreamResolver(): disposed, what waits fails at once', async t => 
   const waiting = upstream.exists(www)
   await upstream[Symbol.asyncDispose]()
   t.match(await waiting, { outcome: 'failed' })
-})
-
-t.test('openUpstreamResolver(): the cache keeps to its bounds', async t => {
-  const { upstream, sent } = await upstreamRig(t, answerOf, {
-    hasIpv6: () => false,
-    cache: { entries: 2, bytes: 10_000 },
-  })
-  for (const name of ['a.test', 'b.test', 'c.test', 'a.test']) await upstream.exists(hostname(name))
-  t.equal(sent().length, 4)
 })
 
 t.test('openUpstreamResolver(): disposed, it opens no socket for what is asked next', async t => {

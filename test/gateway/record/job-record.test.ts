@@ -5,8 +5,6 @@ import { getuid } from 'node:process'
 import t, { type Test } from 'tap'
 import type { FlowEvent } from '../../../gateway/record/event.ts'
 import { openJobRecord, type JobRecord, type JobRecordOptions } from '../../../gateway/record/job-record.ts'
-import { JobSummary } from '../../../gateway/record/job-summary.ts'
-import { redactEvent } from '../../../gateway/record/redact.ts'
 import { summariseLog } from '../../../gateway/record/summarise-log.ts'
 import { assertValidLog } from '../../schema.ts'
 import { sampleJob } from './sample-job.ts'
@@ -204,49 +202,4 @@ await t.test('recordFailed: stays false on a full disk when the policy says allo
       await record.seal()
     })
   }
-})
-
-await t.test('JobSummary: a flood of names, hosts, processes and methods does not grow it without end', async t => {
-  const summary = new JobSummary('flood')
-  for (let index = 0; index < 30_000; index += 1) {
-    const process = { pid: index, exe: `/tmp/${index}`, command: `cmd${index}`, uid: 0, parents: [] }
-    summary.write(
-      redactEvent({
-        layer: 'http',
-        startedAt: index,
-        host: `h${index}.h${index}.example`,
-        method: `M${index}`,
-        port: index,
-        verdict: 'deny',
-        reason: 'no-rule',
-        process,
-        error: 'UPSTREAM_TIMEOUT',
-      }),
-    )
-    summary.write(
-      redactEvent({
-        layer: 'tls',
-        startedAt: index,
-        host: `h${index}.test`,
-        port: index,
-        verdict: 'allow',
-        reason: 'rule',
-      }),
-    )
-  }
-  const { refused, reached, unseen, processes, failures, omitted, totals } = summary.summary({
-    state: 'open',
-    lines: 0,
-    lost: 0,
-  })
-  t.ok(
-    refused.length <= 1_000 &&
-      reached.length <= 2_000 &&
-      unseen.length <= 500 &&
-      processes.length <= 500 &&
-      failures.length <= 200,
-  )
-  t.ok(omitted.refused > 0 && omitted.reached > 0 && omitted.processes > 0, 'what did not fit is counted')
-  t.match(totals.flows, { allow: 30_000, deny: 30_000 })
-  t.ok(JSON.stringify({ refused, reached, unseen, processes, failures }).length < 2_000_000)
 })
