@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { SocketOwner, SocketTable } from '../packet/sock-diag.ts'
 import type { ProcessInfo } from '../record/event.ts'
 import type { JobSocket } from './job.ts'
@@ -19,6 +20,11 @@ export interface AttributionSource {
 const searchMs = 100
 /** A holder that moves its socket meanwhile (bash does, after each connect) is missed by one look, hardly by two more. */
 const mostLooks = 3
+/**
+ * Milliseconds until whoever was not found is searched for once more, if the client still waits. On a machine whose cores are all at work one
+ * question of some 100,000 found nobody within its first two milliseconds.
+ */
+const againMs = 10
 /** Sockets whose holder is remembered from searches. */
 const remembered = 4_096
 
@@ -32,14 +38,23 @@ export type Attribute = (socket: JobSocket) => Promise<ProcessInfo | undefined>
  */
 export function openAttribution(source: AttributionSource): Attribute {
   const search = new Search(source.processes, source.now ?? (() => performance.now()))
-  return async ({ transport, source: local, destination }) => {
-    let owner: SocketOwner | undefined
+  const ownerOf = ({ transport, source: local, destination }: JobSocket): SocketOwner | undefined => {
     try {
-      owner = source.sockets.find(transport, local, destination)
+      return source.sockets.find(transport, local, destination)
     } catch (cause) {
       source.failed(cause)
+      return undefined
     }
+  }
+  const attribute: Attribute = async socket => {
+    const owner = ownerOf(socket)
     return owner === undefined ? undefined : search.processOf(owner)
+  }
+  return async socket => {
+    const found = await attribute(socket)
+    if (found !== undefined) return found
+    await delay(againMs)
+    return attribute(socket)
   }
 }
 

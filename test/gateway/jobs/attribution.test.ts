@@ -75,6 +75,18 @@ for (const [sentence, processes, pid] of cases) {
   })
 }
 
+t.test('openAttribution(): who is not found at once is searched for once more', async t => {
+  const owners = [undefined, { inode: 5, uid: 0 }, undefined, undefined]
+  const attribute = openAttribution({
+    sockets: { find: () => owners.shift() },
+    processes: allProcesses(fakeProc(t.testdir(), { 7: { parent: 0, sockets: [5] } })),
+    failed,
+  })
+  t.match(await attribute(anywhere), { pid: 7 })
+  t.equal(await attribute(anywhere), undefined)
+  t.equal(owners.length, 0)
+})
+
 t.test('openAttribution(): what takes too long is not said', async t => {
   let now = 0
   const procRoot = fakeProc(t.testdir(), { 7: { parent: 0, sockets: [5] } })
