@@ -33,10 +33,14 @@ export interface ChangeMark extends Disposable {
 export function openChangeMark(device: string): ChangeMark {
   const fd = openNetfilter()
   let isOpen = fd !== undefined
+  let asked = 0
   return {
     read() {
-      const generation = fd === undefined || !isOpen ? undefined : readGeneration(fd)
-      return generation === undefined ? undefined : `${generation}:${receivedBy(device)}`
+      if (fd === undefined || !isOpen) return undefined
+      asked = (asked + 1) >>> 0
+      const generation = readGeneration(fd, asked)
+      const received = receivedBy(device)
+      return generation === undefined || received === undefined ? undefined : `${generation}:${received}`
     },
     [Symbol.dispose]() {
       if (fd !== undefined && isOpen) closeSync(fd)
@@ -54,21 +58,23 @@ function openNetfilter(): number | undefined {
   }
 }
 
-/** The kernel has queued its answer before `send` returns (nfnetlink_rcv). */
-function readGeneration(fd: number): number | undefined {
+/** The kernel has queued its answer before `send` returns (nfnetlink_rcv). One to an earlier question would be a generation that is over. */
+function readGeneration(fd: number, sequence: number): number | undefined {
   const question = Buffer.alloc(heads)
   question.writeUInt32LE(heads, 0)
   question.writeUInt16LE(NFT_MSG_GETGEN, 4)
   question.writeUInt16LE(NLM_F_REQUEST, 6)
+  question.writeUInt32LE(sequence, 8)
   if ('errno' in call('send', fd, question, question.length, 0)) return undefined
   const answer = Buffer.alloc(512)
   const outcome = call('recv', fd, answer, answer.length, MSG_DONTWAIT)
-  return 'errno' in outcome ? undefined : generationIn(answer.subarray(0, outcome.value))
+  return 'errno' in outcome ? undefined : generationIn(answer.subarray(0, outcome.value), sequence)
 }
 
-/** The generation in an answer of the kernel; undefined when it is another one (an error). Pure. */
-export function generationIn(answer: Buffer): number | undefined {
+/** The generation in the kernel's answer to the question of that sequence number; undefined when it is another one, or an error. Pure. */
+export function generationIn(answer: Buffer, sequence: number): number | undefined {
   if (answer.length < heads || answer.readUInt16LE(4) !== NFT_MSG_NEWGEN) return undefined
+  if (answer.readUInt32LE(8) !== sequence) return undefined
   // struct nlattr: length and type, in the machine's order; then the value, in the network's, padded to four bytes.
   for (let at = heads; at + 4 <= answer.length;) {
     const length = answer.readUInt16LE(at)
@@ -79,11 +85,16 @@ export function generationIn(answer: Buffer): number | undefined {
   return undefined
 }
 
-/** Packets, as the kernel prints them; `absent` while there is no such device. */
-function receivedBy(device: string): string {
-  const text = readFileSync('/proc/thread-self/net/dev', 'latin1')
+/** Packets, as the kernel prints them; `absent` while there is no such device, undefined when the kernel cannot be asked (EMFILE). */
+function receivedBy(device: string): string | undefined {
+  let text: string
+  try {
+    text = readFileSync('/proc/thread-self/net/dev', 'latin1')
+  } catch {
+    return undefined
+  }
   const name = `${device}:`
   const line = text.split('\n').find(each => each.trimStart().startsWith(name))
   // Behind the name: bytes received, packets received.
-  return line?.trimStart().slice(name.length).trim().split(/\s+/)[1] ?? 'absent'
+  return line === undefined ? 'absent' : line.trimStart().slice(name.length).trim().split(/\s+/)[1]
 }
