@@ -1,38 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { parseAddress } from '../../gateway/net/address.ts'
-import { parsePort } from '../../gateway/net/port.ts'
 import { openChangeMark } from '../../gateway/packet/change-mark.ts'
 import { openNetworkNamespace } from '../../gateway/packet/namespace.ts'
 import { type Run, run } from '../../gateway/packet/run.ts'
-import { slotNumbered } from '../../gateway/packet/slots.ts'
 import { installTable } from '../../gateway/packet/table.ts'
+import { someTable } from '../gateway/packet/table-input.ts'
 import { whyNoLab } from '../lab/requirements.ts'
 
 t.setTimeout(60_000)
 const signal = AbortSignal.timeout(50_000)
-const { table, gatewayAddress, jobAddress } = slotNumbered(1)
-
-function present<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new TypeError('absent')
-  return value
-}
-
-const port = present(parsePort(4_000))
-const input = {
-  table,
-  device: 'lo',
-  gatewayAddress,
-  jobAddress,
-  mode: 'audit',
-  steering: 'tproxy',
-  doorPort: port,
-  dnsTcpPort: port,
-  dnsUdpPort: port,
-  udpFrontPort: port,
-  udpRanges: [],
-  trackedFlows: 1,
-} as const
+const input = { ...someTable, device: 'lo' }
+const { table } = input
 
 t.test(
   'a table is listed while packets or rules of the machine change, and else hardly',

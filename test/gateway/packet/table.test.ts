@@ -1,33 +1,9 @@
 import t from 'tap'
-import { parseAddress } from '../../../gateway/net/address.ts'
-import { parsePort } from '../../../gateway/net/port.ts'
 import type { openChangeMark } from '../../../gateway/packet/change-mark.ts'
-import type { RulesetInput } from '../../../gateway/packet/ruleset.ts'
 import type { Run } from '../../../gateway/packet/run.ts'
-import { slotNumbered } from '../../../gateway/packet/slots.ts'
 import { installTable } from '../../../gateway/packet/table.ts'
+import { someTable as input } from './table-input.ts'
 
-function present<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new TypeError('absent')
-  return value
-}
-
-const port = present(parsePort(4_000))
-const { table, device, gatewayAddress } = slotNumbered(1)
-const input: RulesetInput = {
-  table,
-  device,
-  gatewayAddress,
-  jobAddress: present(parseAddress('198.19.0.6')),
-  mode: 'audit',
-  steering: 'tproxy',
-  doorPort: port,
-  dnsTcpPort: port,
-  dnsUdpPort: port,
-  udpFrontPort: port,
-  udpRanges: [],
-  trackedFlows: 1,
-}
 const signal = AbortSignal.timeout(10_000)
 
 /** An nft that lists whatever was loaded last, and does what else the test says. */
